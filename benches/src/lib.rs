@@ -1,0 +1,1 @@
+//! Criterion benches only: see the files under `benches/benches/`.

@@ -1,0 +1,1 @@
+//! Prices, scenarios and the total cost of ownership of a measured machine.

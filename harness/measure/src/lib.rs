@@ -1,0 +1,1 @@
+//! Cases, engines, the runner and the probes of the host.

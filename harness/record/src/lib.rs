@@ -1,0 +1,29 @@
+//! Units, statistics, the record of a measurement and the CSV it travels in.
+//!
+//! Measuring and costing meet only here: a machine writes [`Record`]s, a laptop reads them back.
+//! There is no model, no clock, no network and no price in this crate, and it builds in seconds.
+//!
+//! - [`units`]: one type per unit, so that seconds cannot be passed for tokens.
+//! - [`stats`]: statistics that name their convention and refuse too few samples.
+//! - [`metric`]: each figure of an inference benchmark as one small function.
+//! - [`Sample`] and [`Record`]: one repetition, and one summarised case.
+//! - [`RunFolder`]: where they are kept, flushed as each case ends.
+
+mod column;
+mod csv_read;
+pub mod host;
+pub mod metric;
+mod record;
+mod run_folder;
+mod sample;
+pub mod schema;
+pub mod stats;
+mod summarise;
+pub mod units;
+
+pub use csv_read::{ReadError, read_summary, read_summary_from};
+pub use host::Host;
+pub use record::{Record, SCHEMA_VERSION, Status, Weights};
+pub use run_folder::{RunFolder, WriteError, summary_text};
+pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Sample};
+pub use summarise::{Shape, summarise};

@@ -1,0 +1,325 @@
+//! The folder of a run: `summary.csv`, `raw.csv`, `itl.csv`, flushed as each case ends.
+
+use crate::metric;
+use crate::record::Record;
+use crate::sample::{ItlRow, RawRow, Sample};
+use crate::units::Tokens;
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why results could not be written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The folder or a file in it could not be made or written.
+    #[error("cannot write {path}: {source}; name another folder with --out", path = path.display())]
+    Io {
+        /// Folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder holds a run already; results are append-only.
+    #[error("{path} already holds results; name a fresh folder with --out", path = path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A figure is NaN or infinite. It should have been an empty cell.
+    #[error("case {case_id}: column {column} is not a finite number")]
+    NotFinite {
+        /// The case.
+        case_id: String,
+        /// The column.
+        column: String,
+    },
+    /// A row could not be put into CSV.
+    #[error("cannot write a row: {0}")]
+    Row(#[from] csv::Error),
+}
+
+/// A fresh folder that takes the cases of one run as they end.
+///
+/// Each case is appended with one write per file and synchronised, samples first: a row in
+/// `summary.csv` means that its samples are on disk, and a crash can cost the case in flight only.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    summary: AppendOnly,
+    raw: AppendOnly,
+    itl: AppendOnly,
+}
+
+impl RunFolder {
+    /// Makes the folder and its empty files.
+    ///
+    /// # Errors
+    /// [`WriteError::Taken`] where the folder holds a run, [`WriteError::Io`] where it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, WriteError> {
+        if path.join("summary.csv").exists() {
+            return Err(WriteError::Taken { path: path.to_path_buf() });
+        }
+        std::fs::create_dir_all(path)
+            .map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            raw: AppendOnly::create(path.join("raw.csv"))?,
+            itl: AppendOnly::create(path.join("itl.csv"))?,
+            summary: AppendOnly::create(path.join("summary.csv"))?,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps one case: its samples, its gaps, its record.
+    ///
+    /// # Errors
+    /// [`WriteError`]; rows written before stay intact.
+    pub fn write_case(&mut self, record: &Record, samples: &[Sample]) -> Result<(), WriteError> {
+        check_finite(record)?;
+        self.raw.append(samples.iter().map(|sample| raw_row(record, sample)))?;
+        self.itl.append(samples.iter().flat_map(|sample| itl_rows(record, sample)))?;
+        self.summary.append([record])
+    }
+
+    /// Keeps a further file of the run, whole.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`].
+    pub fn write_file(&self, name: &str, text: &str) -> Result<PathBuf, WriteError> {
+        let path = self.path.join(name);
+        std::fs::write(&path, text)
+            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
+        Ok(path)
+    }
+}
+
+/// A CSV file that grows by whole groups of rows.
+#[derive(Debug)]
+struct AppendOnly {
+    path: PathBuf,
+    file: File,
+    empty: bool,
+}
+
+impl AppendOnly {
+    fn create(path: PathBuf) -> Result<Self, WriteError> {
+        let file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(&path)
+            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
+        Ok(Self { path, file, empty: true })
+    }
+
+    /// Appends rows in one write; the header goes with the first row.
+    fn append<T: Serialize>(
+        &mut self,
+        rows: impl IntoIterator<Item = T>,
+    ) -> Result<(), WriteError> {
+        let text = csv_text(rows, self.empty)?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(|source| WriteError::Io { path: self.path.clone(), source })?;
+        self.empty = false;
+        Ok(())
+    }
+}
+
+fn csv_text<T: Serialize>(
+    rows: impl IntoIterator<Item = T>,
+    header: bool,
+) -> Result<String, WriteError> {
+    let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| {
+        csv::Error::from(std::io::Error::new(error.error().kind(), error.to_string()))
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Records as the text of a `summary.csv`, header included.
+///
+/// # Errors
+/// [`WriteError::NotFinite`] where a figure is NaN or infinite.
+pub fn summary_text(records: &[Record]) -> Result<String, WriteError> {
+    for record in records {
+        check_finite(record)?;
+    }
+    csv_text(records, true)
+}
+
+fn check_finite(record: &Record) -> Result<(), WriteError> {
+    let text = csv_text([record], false)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    for row in reader.records() {
+        for (column, cell) in Record::COLUMNS.iter().zip(row?.iter()) {
+            if column.kind == "number" && crate::csv_read::not_finite(cell) {
+                return Err(WriteError::NotFinite {
+                    case_id: record.case_id.clone(),
+                    column: column.name.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn raw_row<'a>(record: &'a Record, sample: &Sample) -> RawRow<'a> {
+    let batch = record.batch.unwrap_or(1);
+    let isl = record.isl.unwrap_or(Tokens::new(0));
+    RawRow {
+        run_id: &record.run_id,
+        case_id: &record.case_id,
+        sample: sample.index,
+        warmup: sample.warmup,
+        offset_s: sample.offset,
+        prefill_s: sample.prefill,
+        ttft_s: sample.ttft,
+        decode_s: sample.gaps.iter().copied().sum(),
+        e2e_s: sample.e2e(),
+        prefill_tps: metric::prefill_throughput(batch, isl, sample.prefill).ok(),
+        decode_tps: metric::decode_throughput(batch, &sample.gaps).ok(),
+        rss_peak_bytes: sample.rss_peak,
+    }
+}
+
+fn itl_rows<'a>(record: &'a Record, sample: &Sample) -> impl Iterator<Item = ItlRow<'a>> {
+    let index = sample.index;
+    sample.gaps.clone().into_iter().enumerate().map(move |(at, gap)| ItlRow {
+        run_id: &record.run_id,
+        case_id: &record.case_id,
+        sample: index,
+        step: at + 1,
+        itl_s: gap,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{SCHEMA_VERSION, Status, Weights};
+    use crate::sample::{ITL_COLUMNS, RAW_COLUMNS};
+    use crate::units::{Bytes, Seconds, TokensPerSecond};
+    use proptest::prelude::*;
+
+    fn record(case_id: &str) -> Record {
+        Record {
+            schema_version: SCHEMA_VERSION,
+            run_id: "run".into(),
+            case_id: case_id.into(),
+            isl: Some(Tokens::new(8)),
+            batch: Some(2),
+            ..Record::default()
+        }
+    }
+
+    fn sample(index: u32) -> Sample {
+        Sample {
+            index,
+            warmup: index == 0,
+            offset: Seconds::new(0.5),
+            prefill: Seconds::new(0.25),
+            ttft: Seconds::new(0.3),
+            gaps: vec![Seconds::new(0.1), Seconds::new(0.125)],
+            rss_peak: None,
+        }
+    }
+
+    #[test]
+    fn a_run_is_a_folder_of_three_tidy_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = RunFolder::create(folder.path()).unwrap();
+        run.write_case(&record("a"), &[sample(0), sample(1)]).unwrap();
+        run.write_case(&record("b"), &[]).unwrap();
+
+        let read = crate::read_summary(folder.path()).unwrap();
+        assert_eq!(read, [record("a"), record("b")]);
+        let raw = std::fs::read_to_string(folder.path().join("raw.csv")).unwrap();
+        insta::assert_snapshot!(raw.lines().nth(2).unwrap(), @"run,a,1,false,0.5,0.25,0.3,0.225,0.525,64.0,17.77777777777778,");
+        let itl = std::fs::read_to_string(folder.path().join("itl.csv")).unwrap();
+        assert_eq!(itl.lines().count(), 1 + 4);
+        assert_eq!(itl.lines().nth(2), Some("run,a,0,2,0.125"));
+        for (text, columns) in [(raw, RAW_COLUMNS), (itl, ITL_COLUMNS)] {
+            let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+            assert_eq!(text.lines().next().unwrap(), names.join(","));
+        }
+    }
+
+    #[test]
+    fn results_are_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        RunFolder::create(folder.path()).unwrap();
+        assert!(matches!(RunFolder::create(folder.path()), Err(WriteError::Taken { .. })));
+    }
+
+    #[test]
+    fn nan_never_reaches_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = RunFolder::create(folder.path()).unwrap();
+        let mut bad = record("a");
+        bad.decode_mean_tps = Some(TokensPerSecond::new(f64::NAN));
+        let error = run.write_case(&bad, &[]).unwrap_err().to_string();
+        assert_eq!(error, "case a: column decode_mean_tps is not a finite number");
+        assert_eq!(std::fs::read(folder.path().join("summary.csv")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_name_that_needs_quotes_gets_them() {
+        let mut named = record("a");
+        named.model = "a, \"b\"\nc".into();
+        named.error = Some("=1+1".into());
+        let text = summary_text(&[named.clone()]).unwrap();
+        assert_eq!(crate::read_summary_from(text.as_bytes()).unwrap(), [named]);
+    }
+
+    prop_compose! {
+        fn any_record()(
+            texts in prop::collection::vec("[ -~]{1,12}", 4),
+            numbers in prop::collection::vec(prop::option::of(-1e300..1e300_f64), 4),
+            counts in prop::collection::vec(prop::option::of(any::<u64>()), 3),
+            flag in prop::option::of(any::<bool>()),
+            failed in any::<bool>(),
+            dummy in prop::option::of(any::<bool>()),
+        ) -> Record {
+            Record {
+                schema_version: SCHEMA_VERSION,
+                run_id: texts[0].clone(),
+                case_id: texts[1].clone(),
+                model: texts[2].clone(),
+                error: failed.then(|| texts[3].clone()),
+                status: if failed { Status::Failed } else { Status::Ok },
+                weights: dummy.map(|d| if d { Weights::Dummy } else { Weights::Trained }),
+                steady: flag,
+                params_total: counts[0],
+                weights_bytes: counts[1].map(Bytes::new),
+                isl: counts[2].map(Tokens::new),
+                load_s: numbers[0].map(Seconds::new),
+                ttft_mean_s: numbers[1].map(Seconds::new),
+                decode_mean_tps: numbers[2].map(TokensPerSecond::new),
+                prefill_mean_tps: numbers[3].map(TokensPerSecond::new),
+                ..Record::default()
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back_bit_for_bit(record in any_record()) {
+            let text = summary_text(std::slice::from_ref(&record)).unwrap();
+            prop_assert_eq!(crate::read_summary_from(text.as_bytes()).unwrap(), vec![record]);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A seeded bootstrap interval of a mean that holds up at the five samples a benchmark has.
+
+use super::{NoValue, check, mean, percentile::interpolate_sorted, sample_stddev};
+use crate::units::Quantity;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+/// How many resamples an interval is made from.
+pub const RESAMPLES: usize = 4_000;
+
+/// Fewest samples an interval is given for.
+const SAMPLES_NEEDED: usize = 5;
+
+/// A 95% confidence interval, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval<Q> {
+    /// Lower end.
+    pub low: Q,
+    /// Upper end.
+    pub high: Q,
+}
+
+impl<Q: Quantity> Interval<Q> {
+    /// Half the width as a share of `centre`: the "plus or minus" of a measurement.
+    #[must_use]
+    pub fn relative_half_width(&self, centre: Q) -> f64 {
+        (self.high.as_f64() - self.low.as_f64()) / 2.0 / centre.as_f64().abs()
+    }
+
+    /// Whether `value` lies inside.
+    #[must_use]
+    pub fn contains(&self, value: Q) -> bool {
+        (self.low.as_f64()..=self.high.as_f64()).contains(&value.as_f64())
+    }
+}
+
+/// The 95% interval of the mean by the studentised bootstrap ("bootstrap-t").
+///
+/// Each resample `*` gives `t* = (mean* - mean) / (s* / sqrt(n))`; the interval is
+/// `mean - t*(97.5%) * s / sqrt(n)` to `mean - t*(2.5%) * s / sqrt(n)`. The plain percentile
+/// bootstrap of five samples covers the truth only about 84 times in 100, because a resample of
+/// five spreads less than the population does; dividing by each resample's own deviation repairs
+/// that. The same samples and seed give the same interval.
+///
+/// # Errors
+/// [`NoValue::TooFewSamples`] below five samples.
+///
+/// # Source
+/// Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 12.5.
+pub fn bootstrap_t_interval<Q: Quantity>(samples: &[Q], seed: u64) -> Result<Interval<Q>, NoValue> {
+    check(samples, SAMPLES_NEEDED)?;
+    let n = samples.len();
+    let root_n = (n as f64).sqrt();
+    let centre = mean(samples)?.as_f64();
+    let error = sample_stddev(samples)?.as_f64() / root_n;
+    if error == 0.0 {
+        return Ok(Interval { low: Q::from_f64(centre), high: Q::from_f64(centre) });
+    }
+    let values: Vec<f64> = samples.iter().map(|x| x.as_f64()).collect();
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut studentised: Vec<f64> = (0..RESAMPLES)
+        .filter_map(|_| {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for _ in 0..n {
+                // Centred first: the deviation of large, close values would drown otherwise.
+                let x = values[rng.random_range(0..n)] - centre;
+                sum += x;
+                squares += x * x;
+            }
+            let shift = sum / n as f64;
+            let variance = (squares - n as f64 * shift * shift) / (n - 1) as f64;
+            // A resample of n copies of one sample has no deviation and so no t.
+            (variance > f64::EPSILON * squares).then(|| shift / (variance.sqrt() / root_n))
+        })
+        .collect();
+    if studentised.len() < RESAMPLES / 2 {
+        return Err(NoValue::NotFinite);
+    }
+    studentised.sort_unstable_by(f64::total_cmp);
+    let low = centre - interpolate_sorted(&studentised, 0.975) * error;
+    let high = centre - interpolate_sorted(&studentised, 0.025) * error;
+    Ok(Interval { low: Q::from_f64(low), high: Q::from_f64(high) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Seconds;
+    use proptest::prelude::{prop, prop_assert, proptest};
+
+    #[test]
+    fn the_same_seed_gives_the_same_interval_and_another_seed_another() {
+        let samples: Vec<_> =
+            (0..12).map(|i| Seconds::new(1.0 + 0.01 * f64::from(i * i % 7))).collect();
+        let first = bootstrap_t_interval(&samples, 7).unwrap();
+        assert_eq!(first, bootstrap_t_interval(&samples, 7).unwrap());
+        assert_ne!(first, bootstrap_t_interval(&samples, 8).unwrap());
+        assert!(first.contains(mean(&samples).unwrap()));
+    }
+
+    #[test]
+    fn equal_samples_have_an_interval_of_no_width() {
+        let interval = bootstrap_t_interval(&[Seconds::new(2.0); 6], 1).unwrap();
+        assert_eq!(interval, Interval { low: Seconds::new(2.0), high: Seconds::new(2.0) });
+    }
+
+    #[test]
+    fn four_samples_are_too_few() {
+        assert_eq!(
+            bootstrap_t_interval(&[Seconds::new(2.0); 4], 1),
+            Err(NoValue::TooFewSamples { needed: 5, have: 4 })
+        );
+    }
+
+    /// Over 1,000 experiments of eight draws from a known population, the interval holds the true
+    /// mean about 95 times in 100. Seeded: it passes or fails for good.
+    #[test]
+    fn it_covers_the_true_mean_as_often_as_it_says() {
+        let mut rng = SmallRng::seed_from_u64(42);
+        let covered = (0..1_000)
+            .filter(|&experiment| {
+                let draws: Vec<_> = (0..8)
+                    .map(|_| {
+                        // Twelve uniform draws less six are close to a normal of deviation one.
+                        let normal = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+                        Seconds::new(10.0 + normal)
+                    })
+                    .collect();
+                bootstrap_t_interval(&draws, experiment).unwrap().contains(Seconds::new(10.0))
+            })
+            .count();
+        assert!((930..=975).contains(&covered), "{covered} of 1000");
+    }
+
+    proptest! {
+        #[test]
+        fn shifting_every_sample_shifts_the_interval(
+            values in prop::collection::vec(-100.0..100.0_f64, 5..20),
+            shift in -50.0..50.0_f64,
+        ) {
+            let plain: Vec<_> = values.iter().map(|&x| Seconds::new(x)).collect();
+            let moved: Vec<_> = values.iter().map(|&x| Seconds::new(x + shift)).collect();
+            let (a, b) = (bootstrap_t_interval(&plain, 3).unwrap(), bootstrap_t_interval(&moved, 3).unwrap());
+            let scale = 1.0 + (a.high - a.low).get().abs();
+            prop_assert!((a.low.get() + shift - b.low.get()).abs() < 1e-6 * scale);
+            prop_assert!(a.low.get() <= a.high.get());
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From samples to the figures of a record.
+
+use crate::metric;
+use crate::record::Record;
+use crate::sample::Sample;
+use crate::stats::{
+    Percentile, bootstrap_t_interval, mean, median, percentile_linear, sample_stddev,
+};
+use crate::units::{RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
+
+/// The shape of a case, as far as its figures depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Input tokens of each sequence.
+    pub isl: Tokens,
+    /// Output tokens of each sequence.
+    pub osl: Tokens,
+    /// Sequences stepped together.
+    pub batch: u32,
+}
+
+/// Fills the repetitions, latencies, throughputs and resident peak of `record` from its samples.
+///
+/// Warm-ups are counted and left out. What the samples do not carry stays `None`; `seed` makes the
+/// intervals repeatable.
+pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u64) {
+    let counted: Vec<&Sample> = samples.iter().filter(|sample| !sample.warmup).collect();
+    let as_count = |n: usize| u32::try_from(n).ok();
+    record.repetitions = as_count(counted.len());
+    record.warmups = as_count(samples.len() - counted.len());
+    record.rss_peak_bytes = samples.iter().filter_map(|sample| sample.rss_peak).max();
+
+    let ttft: Vec<Seconds> = counted.iter().map(|sample| sample.ttft).collect();
+    record.ttft_mean_s = mean(&ttft).ok();
+    record.ttft_p50_s = percentile_linear(&ttft, Percentile::P50).ok();
+    record.ttft_p90_s = percentile_linear(&ttft, Percentile::P90).ok();
+    record.ttft_p99_s = percentile_linear(&ttft, Percentile::P99).ok();
+    record.ttft_stddev_s = sample_stddev(&ttft).ok();
+
+    let tpot: Vec<Seconds> = counted.iter().filter_map(|sample| sample.tpot().ok()).collect();
+    record.tpot_mean_s = mean(&tpot).ok();
+    record.tpot_p50_s = percentile_linear(&tpot, Percentile::P50).ok();
+    record.tpot_p90_s = percentile_linear(&tpot, Percentile::P90).ok();
+    record.tpot_p99_s = percentile_linear(&tpot, Percentile::P99).ok();
+
+    let gaps: Vec<Seconds> =
+        counted.iter().flat_map(|sample| sample.gaps.iter().copied()).collect();
+    record.itl_p50_s = percentile_linear(&gaps, Percentile::P50).ok();
+    record.itl_p99_s = percentile_linear(&gaps, Percentile::P99).ok();
+    record.itl_max_s = gaps.iter().copied().reduce(|a, b| if b > a { b } else { a });
+
+    let e2e: Vec<Seconds> = counted.iter().map(|sample| sample.e2e()).collect();
+    record.e2e_mean_s = mean(&e2e).ok();
+    record.e2e_p99_s = percentile_linear(&e2e, Percentile::P99).ok();
+    record.requests_per_s = record
+        .e2e_mean_s
+        .map(|latency| RequestsPerSecond::new(f64::from(shape.batch) / latency.get()));
+
+    let prefill: Vec<TokensPerSecond> = counted
+        .iter()
+        .filter_map(|s| metric::prefill_throughput(shape.batch, shape.isl, s.prefill).ok())
+        .collect();
+    record.prefill_mean_tps = mean(&prefill).ok();
+    record.prefill_median_tps = median(&prefill).ok();
+    record.prefill_stddev_tps = sample_stddev(&prefill).ok();
+    let interval = bootstrap_t_interval(&prefill, seed).ok();
+    record.prefill_ci95_low_tps = interval.map(|i| i.low);
+    record.prefill_ci95_high_tps = interval.map(|i| i.high);
+
+    let decode: Vec<TokensPerSecond> = counted
+        .iter()
+        .filter_map(|s| metric::decode_throughput(shape.batch, &s.gaps).ok())
+        .collect();
+    record.decode_mean_tps = mean(&decode).ok();
+    record.decode_median_tps = median(&decode).ok();
+    record.decode_stddev_tps = sample_stddev(&decode).ok();
+    let interval = bootstrap_t_interval(&decode, seed).ok();
+    record.decode_ci95_low_tps = interval.map(|i| i.low);
+    record.decode_ci95_high_tps = interval.map(|i| i.high);
+
+    let total: Vec<TokensPerSecond> = counted
+        .iter()
+        .filter_map(|s| metric::total_throughput(shape.batch, shape.isl, shape.osl, s.e2e()).ok())
+        .collect();
+    record.total_mean_tps = mean(&total).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Bytes;
+
+    fn sample(index: u32, warmup: bool, prefill: f64, gap: f64) -> Sample {
+        Sample {
+            index,
+            warmup,
+            offset: Seconds::new(f64::from(index)),
+            prefill: Seconds::new(prefill),
+            ttft: Seconds::new(prefill + 0.01),
+            gaps: vec![Seconds::new(gap); 4],
+            rss_peak: Some(Bytes::new(1_000 + u64::from(index))),
+        }
+    }
+
+    #[test]
+    fn warm_ups_count_as_warm_ups_only() {
+        let shape = Shape { isl: Tokens::new(10), osl: Tokens::new(5), batch: 2 };
+        let samples: Vec<_> = std::iter::once(sample(0, true, 9.0, 9.0))
+            .chain((1..=5).map(|i| sample(i, false, 0.5, 0.25)))
+            .collect();
+        let mut record = Record::default();
+        summarise(&mut record, &samples, shape, 1);
+        assert_eq!((record.warmups, record.repetitions), (Some(1), Some(5)));
+        // 2 * 10 / 0.5 and 2 * 4 / (4 * 0.25)
+        assert_eq!(record.prefill_mean_tps, Some(TokensPerSecond::new(40.0)));
+        assert_eq!(record.decode_ci95_low_tps, Some(TokensPerSecond::new(8.0)));
+        assert_eq!(record.itl_max_s, Some(Seconds::new(0.25)));
+        // 2 sequences in 0.51 + 4 * 0.25 s
+        let rps = record.requests_per_s.unwrap().get();
+        assert!((rps - 2.0 / 1.51).abs() < 1e-12);
+        // five samples: no p90, no p99; 20 gaps: no p99 of those either
+        assert_eq!((record.ttft_p90_s, record.ttft_p99_s, record.itl_p99_s), (None, None, None));
+        assert_eq!(record.rss_peak_bytes, Some(Bytes::new(1_005)));
+    }
+
+    #[test]
+    fn nothing_measured_is_nothing_known() {
+        let shape = Shape { isl: Tokens::new(10), osl: Tokens::new(1), batch: 1 };
+        let mut record = Record::default();
+        summarise(&mut record, &[], shape, 1);
+        assert_eq!(record.repetitions, Some(0));
+        assert_eq!((record.ttft_mean_s, record.decode_mean_tps), (None, None));
+        assert_eq!(record.requests_per_s, None);
+    }
+}

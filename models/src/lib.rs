@@ -1,0 +1,1 @@
+//! From a model id to a decoder: sources, families, quantisation, tokenizers.
