@@ -30,19 +30,13 @@ impl Isa {
     /// The sets that this CPU can run, slowest first; [`Isa::Reference`] is always there.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        Self::ALL
-            .into_iter()
-            .filter(|isa| isa.is_available())
-            .collect()
+        Self::ALL.into_iter().filter(|isa| isa.is_available()).collect()
     }
 
     /// The fastest set that this CPU can run.
     #[must_use]
     pub fn best() -> Self {
-        Self::available()
-            .into_iter()
-            .max()
-            .unwrap_or(Self::Reference)
+        Self::available().into_iter().max().unwrap_or(Self::Reference)
     }
 
     /// Whether this CPU, and the operating system on it, can run the set.
@@ -81,9 +75,7 @@ impl FromStr for Isa {
         Self::ALL
             .into_iter()
             .find(|isa| isa.name() == name)
-            .ok_or_else(|| UnknownIsa {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| UnknownIsa { name: name.to_owned() })
     }
 }
 
@@ -112,10 +104,7 @@ impl std::error::Error for UnknownIsa {}
 /// state; nothing in this crate uses them.
 #[must_use]
 pub fn cpu_features() -> Vec<&'static str> {
-    features_found()
-        .into_iter()
-        .filter_map(|(name, found)| found.then_some(name))
-        .collect()
+    features_found().into_iter().filter_map(|(name, found)| found.then_some(name)).collect()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -217,10 +206,7 @@ impl Amx {
         let saved = unsafe { enabled_state() };
         let edx = __cpuid_count(7, 0).edx;
         let tiles = bit(edx, 24) && saved & TILE_STATE == TILE_STATE;
-        Self {
-            int8: tiles && bit(edx, 25),
-            bf16: tiles && bit(edx, 22),
-        }
+        Self { int8: tiles && bit(edx, 25), bf16: tiles && bit(edx, 22) }
     }
 }
 
@@ -275,15 +261,7 @@ mod tests {
         let has = |names: &[&str]| names.iter().all(|name| features.contains(name));
         assert_eq!(Isa::Avx2.is_available(), has(&["avx2", "fma", "f16c"]));
         assert_eq!(Isa::Neon.is_available(), has(&["neon"]));
-        let avx512 = [
-            "avx2",
-            "fma",
-            "f16c",
-            "avx512f",
-            "avx512bw",
-            "avx512vl",
-            "avx512_vnni",
-        ];
+        let avx512 = ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"];
         assert_eq!(Isa::Avx512.is_available(), has(&avx512));
     }
 
@@ -291,15 +269,12 @@ mod tests {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[test]
     fn features_agree_with_the_operating_system() {
-        let Ok(cpuinfo) = std::fs::read_to_string("/proc/cpuinfo") else {
+        let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        // Some sandboxes hide the file or the line: then there is no second opinion.
+        let Some(flags) = cpuinfo.lines().find(|line| line.starts_with("flags")) else {
             return;
         };
-        let flags: Vec<&str> = cpuinfo
-            .lines()
-            .find(|line| line.starts_with("flags"))
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
+        let flags: Vec<&str> = flags.split_whitespace().collect();
         for (name, found) in features_found() {
             assert_eq!(found, flags.contains(&name), "{name}");
         }

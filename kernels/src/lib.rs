@@ -1,4 +1,4 @@
-#![doc = "What makes inference fast, and probes of what the machine could do."]
+//! What makes inference fast, and probes of what the machine could do.
 //!
 //! - [`isa`]: which instruction sets this CPU has, found at run time. No build flag is needed: fast
 //!   code is compiled for its own instruction set and entered only after the CPU was asked.

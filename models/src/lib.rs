@@ -1,1 +1,36 @@
-//! From a model id to a decoder: sources, families, quantisation, tokenizers.
+//! From a model id to a [`Decoder`]: sources, families, quantisations, tokenizers.
+//!
+//! A [`ModelId`] says where the weights are; [`load`] brings them into memory as a decoder that
+//! takes token ids and gives logits. [`ModelSpec`] does the arithmetic of a shape without any
+//! weights, so that a model can be sized before it is downloaded.
+//!
+//! Not here: timing, prompts as benchmarks see them, chat templates, sampling beyond the greedy
+//! pick.
+
+mod decoder;
+mod device;
+mod error;
+pub mod families;
+mod load;
+mod model_id;
+pub mod plain;
+mod preset;
+mod quant;
+mod source;
+mod spec;
+mod tensors;
+mod tokenizer;
+
+pub use decoder::{Decoder, MemoryUse};
+pub use device::open_device;
+pub use error::{ModelError, nearest};
+pub use load::{Loaded, ModelInfo, Origin, inspect, load, sha256_of};
+pub use model_id::ModelId;
+pub use preset::{PRESETS, Preset};
+pub use quant::Quant;
+pub use spec::{ModelSpec, RopeScaling};
+pub use tensors::{Role, TensorSpec, llama_tensors};
+pub use tokenizer::TextTokenizer;
+
+/// Version of candle this crate was built against, for the record.
+pub const CANDLE_VERSION: &str = "0.11.1";

@@ -30,11 +30,7 @@ impl Estimate {
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Self {
-            median,
-            best: sorted[sorted.len() - 1],
-            samples,
-        })
+        Some(Self { median, best: sorted[sorted.len() - 1], samples })
     }
 
     /// The value to divide by: the best sample.
@@ -54,6 +50,7 @@ impl Estimate {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "every value used here is exact")]
 mod tests {
     use super::*;
 

@@ -53,7 +53,7 @@ pub(super) fn rates<S>(
 
     let stints: Vec<Vec<Stint>> = thread::scope(|scope| {
         let members: Vec<_> = (0..threads.get())
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, &member).ok())
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, member).ok())
             .collect();
         let complete = members.len() == threads.get();
         gate.get_or_init(|| complete.then(|| Barrier::new(threads.get())));
@@ -86,6 +86,7 @@ fn rate(stints: &[Vec<Stint>], pass: usize) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "every value used here is exact")]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,10 +99,8 @@ mod tests {
             end: zero + Duration::from_secs(end),
             work,
         };
-        let stints = [
-            vec![stint(0, 1, 10), stint(10, 12, 30)],
-            vec![stint(0, 2, 20), stint(11, 14, 50)],
-        ];
+        let stints =
+            [vec![stint(0, 1, 10), stint(10, 12, 30)], vec![stint(0, 2, 20), stint(11, 14, 50)]];
         // (10 + 20) / (2 - 0), then (30 + 50) / (14 - 10)
         assert_eq!(rate(&stints, 0), 15.0);
         assert_eq!(rate(&stints, 1), 20.0);
@@ -110,11 +109,7 @@ mod tests {
     #[test]
     fn a_pass_that_took_no_time_has_a_finite_rate() {
         let start = Instant::now();
-        let stint = Stint {
-            start,
-            end: start,
-            work: 3,
-        };
+        let stint = Stint { start, end: start, work: 3 };
         // 3 / 1 ns
         assert!((rate(&[vec![stint]], 0) - 3e9).abs() < 1.0);
     }

@@ -56,10 +56,8 @@ pub(super) fn fastest<S>(
         rate.into_iter().fold(0.0, f64::max)
     };
 
-    let (_, inner) = loops
-        .iter()
-        .map(|inner| (trial(inner), inner))
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let (_, inner) =
+        loops.iter().map(|inner| (trial(inner), inner)).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     let rates = rates(inner, options.passes(), options.pass_length());
     Some((Estimate::from_samples(rates)?, inner.isa))
 }

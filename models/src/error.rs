@@ -1,0 +1,144 @@
+//! What can go wrong between an id and a decoder. Each message ends in the next action.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a model could not be found, read or run.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// No preset of that name.
+    #[error("no preset is called {name:?}; nearest: {nearest}. `freeweights models` lists them all")]
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+        /// Names like it.
+        nearest: String,
+    },
+    /// No quantisation of that name.
+    #[error("no quantisation is called {name:?}; known: {known}")]
+    UnknownQuant {
+        /// What was asked for.
+        name: String,
+        /// All of them.
+        known: String,
+    },
+    /// The id is of no known form.
+    #[error(
+        "{id:?} is no model: give a .gguf file, a folder with config.json and .safetensors, hf:ORG/NAME, or dummy:PRESET{hint}"
+    )]
+    BadId {
+        /// What was given.
+        id: String,
+        /// A guess at what was meant, empty or starting with a comma.
+        hint: String,
+    },
+    /// The file or folder is not there.
+    #[error("{path} does not exist; check the path, or run scripts/fetch-model smollm2-135m for a small real model", path = path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// A folder that holds no model.
+    #[error("{path} holds {lacks}; a model folder has config.json and *.safetensors, tokenizer.json if text is wanted", path = path.display())]
+    NotAModelFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What it lacks, as in "no config.json".
+        lacks: String,
+    },
+    /// Not a GGUF file, or a damaged one.
+    #[error("{path} is no readable GGUF file: {reason}; fetch the file again and compare its size and SHA-256 with the publisher's", path = path.display())]
+    BadGguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Safetensors or their config are damaged or contradict each other.
+    #[error("{path}: {reason}; fetch the model again, or point at a complete folder", path = path.display())]
+    BadCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Pickle files run code when they are read.
+    #[error("{path} is a pickle file, which can run any code when it is read; use the safetensors or GGUF of the same model", path = path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A family this crate cannot run.
+    #[error("the architecture {found:?} is not supported; supported: {supported}")]
+    UnsupportedArchitecture {
+        /// What the model says it is.
+        found: String,
+        /// The known families.
+        supported: String,
+    },
+    /// Shapes that no model can have.
+    #[error("the model's shape makes no sense: {reason}; the file is damaged or not a language model")]
+    BadShape {
+        /// What contradicts what.
+        reason: String,
+    },
+    /// More tokens than the model or the engine can hold.
+    #[error("{wanted} tokens are more than the {limit} that {whose} holds; lower --isl, --osl or --depth")]
+    BeyondContext {
+        /// Tokens asked for: depth, input and output together.
+        wanted: usize,
+        /// Tokens there is room for.
+        limit: usize,
+        /// `the model` or the engine whose limit it is.
+        whose: String,
+    },
+    /// The decoder was called with shapes it cannot take.
+    #[error("the engine cannot do that: {reason}")]
+    BadCall {
+        /// What was asked.
+        reason: String,
+    },
+    /// The device is not there.
+    #[error("device {device:?} cannot be used: {reason}")]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The hub could not be reached or refused.
+    #[error("cannot get {what} from the hub: {reason}")]
+    Hub {
+        /// Repository or file.
+        what: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The tokenizer is absent or unreadable.
+    #[error("no usable tokenizer: {reason}; leave out --prompt to measure with random token ids")]
+    Tokenizer {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system could not read a file.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The inference library failed.
+    #[error("candle: {0}")]
+    Candle(#[from] candle_core::Error),
+}
+
+/// The up to three of `known` that are most like `name`, joined for a message.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let mut scored: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+}
