@@ -7,7 +7,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// No preset of that name.
-    #[error("no preset is called {name:?}; nearest: {nearest}. `freeweights models` lists them all")]
+    #[error(
+        "no preset is called {name:?}; nearest: {nearest}. `freeweights models` lists them all"
+    )]
     UnknownPreset {
         /// What was asked for.
         name: String,
@@ -77,13 +79,17 @@ pub enum ModelError {
         supported: String,
     },
     /// Shapes that no model can have.
-    #[error("the model's shape makes no sense: {reason}; the file is damaged or not a language model")]
+    #[error(
+        "the model's shape makes no sense: {reason}; the file is damaged or not a language model"
+    )]
     BadShape {
         /// What contradicts what.
         reason: String,
     },
     /// More tokens than the model or the engine can hold.
-    #[error("{wanted} tokens are more than the {limit} that {whose} holds; lower --isl, --osl or --depth")]
+    #[error(
+        "{wanted} tokens are more than the {limit} that {whose} holds; lower --isl, --osl or --depth"
+    )]
     BeyondContext {
         /// Tokens asked for: depth, input and output together.
         wanted: usize,

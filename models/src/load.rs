@@ -93,12 +93,16 @@ pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, Mod
             let weights_of = checkpoint.into_weights(dtype, device);
             let model = family.open_dense(&info.spec, weights_of, dtype, device)?;
             info.quant = dtype.as_str().into();
-            (wrap(model, weights, per_step), TextTokenizer::from_file(&folder.join("tokenizer.json")))
+            (
+                wrap(model, weights, per_step),
+                TextTokenizer::from_file(&folder.join("tokenizer.json")),
+            )
         }
         Found::Dummy { family, quant } if quant.is_float() => {
             let dtype = compute_dtype(float_dtype(quant), device);
             let (weights, per_step) = float_bytes(&info.spec, dtype);
-            let model = family.open_dense(&info.spec, dummy::weights(dtype, device), dtype, device)?;
+            let model =
+                family.open_dense(&info.spec, dummy::weights(dtype, device), dtype, device)?;
             info.quant = dtype.as_str().into();
             (wrap(model, weights, per_step), Err(no_text()))
         }
@@ -157,10 +161,9 @@ fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> 
                 let spec = Preset::find(shape)?.spec();
                 (families::by_name(&spec.architecture)?, spec)
             };
-            let name = Path::new(shape).file_name().map_or_else(
-                || shape.clone(),
-                |name| name.to_string_lossy().into_owned(),
-            );
+            let name = Path::new(shape)
+                .file_name()
+                .map_or_else(|| shape.clone(), |name| name.to_string_lossy().into_owned());
             let info = ModelInfo {
                 source: format!("dummy:{name}"),
                 name,
@@ -179,10 +182,9 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
         return Err(ModelError::Missing { path: path.to_path_buf() });
     }
     // The name alone: a published row does not tell how somebody's folders are called.
-    let name = path.file_name().map_or_else(
-        || path.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let name = path
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     if path.is_dir() {
         let checkpoint = checkpoint::open(path)?;
         let info = ModelInfo {
@@ -227,7 +229,7 @@ pub fn sha256_of(origin: &Origin) -> Result<Option<String>, ModelError> {
     if let [only] = hashes.as_slice() {
         return Ok(Some(only.clone()));
     }
-    let list: String = hashes.iter().map(|hash| format!("{hash}\n")).collect();
+    let list = hashes.join("\n") + "\n";
     Ok(Some(hex(&Sha256::digest(list.as_bytes()))))
 }
 
@@ -246,5 +248,6 @@ fn sha256_of_file(path: &Path) -> Result<String, ModelError> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

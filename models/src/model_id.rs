@@ -146,7 +146,8 @@ mod tests {
     fn what_is_no_model_is_refused_with_a_hint() {
         let error = "smollm2".parse::<ModelId>().unwrap_err().to_string();
         assert!(error.ends_with("or dummy:PRESET, as in dummy:smollm2-135m"), "{error}");
-        for id in ["", "hf:org", "hf:org/name:../../secret", "hf:../name", "hf:a/b/c", "dummy:a:q9"] {
+        for id in ["", "hf:org", "hf:org/name:../../secret", "hf:../name", "hf:a/b/c", "dummy:a:q9"]
+        {
             assert!(id.parse::<ModelId>().is_err(), "{id}");
         }
     }

@@ -140,7 +140,11 @@ impl Quant {
                 _ => GgmlDType::Q2K,
             },
         };
-        if tensor.row().is_multiple_of(wanted.block_size()) { wanted } else { narrow(wanted, tensor) }
+        if tensor.row().is_multiple_of(wanted.block_size()) {
+            wanted
+        } else {
+            narrow(wanted, tensor)
+        }
     }
 }
 

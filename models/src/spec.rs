@@ -2,7 +2,7 @@
 
 use crate::error::ModelError;
 use crate::quant::Quant;
-use crate::tensors::{Role, llama_tensors};
+use crate::tensors::{Role, TensorSpec, llama_tensors};
 use serde::{Deserialize, Serialize};
 
 /// How rotary positions are stretched for long contexts, as Llama 3.1 does it.
@@ -85,7 +85,7 @@ impl ModelSpec {
     /// Parameters, each counted once (a tied output head is the embedding).
     #[must_use]
     pub fn params(&self) -> u64 {
-        llama_tensors(self).iter().map(|tensor| tensor.elements()).sum()
+        llama_tensors(self).iter().map(TensorSpec::elements).sum()
     }
 
     /// Bytes of all tensors at a quantisation.
@@ -116,7 +116,8 @@ impl ModelSpec {
     /// for the scores and the weighted sum.
     #[must_use]
     pub fn decode_flops(&self, context: usize) -> f64 {
-        2.0 * (self.layer_matrix_params() + self.head_params()) + self.attention_flops() * context as f64
+        2.0 * (self.layer_matrix_params() + self.head_params())
+            + self.attention_flops() * context as f64
     }
 
     /// Operations of prefilling `isl` tokens of one sequence behind `depth` others. The output head
@@ -142,7 +143,7 @@ impl ModelSpec {
         let count: u64 = llama_tensors(self)
             .iter()
             .filter(|tensor| in_layers(tensor.role))
-            .map(|tensor| tensor.elements())
+            .map(TensorSpec::elements)
             .sum();
         count as f64
     }

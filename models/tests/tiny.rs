@@ -5,8 +5,7 @@ use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use freeweights_models::{
-    Decoder, ModelError, ModelId, ModelSpec, Origin, Role, inspect, llama_tensors, load,
-    sha256_of,
+    Decoder, ModelError, ModelId, ModelSpec, Origin, Role, inspect, llama_tensors, load, sha256_of,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -157,8 +156,12 @@ fn both_formats_and_both_ways_of_reading_a_prompt_give_the_same_logits() {
     }
     let mut picked = Vec::new();
     dense.greedy(&mut picked).unwrap();
-    let likeliest = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
-    assert_eq!(picked, whole.iter().map(|row| u32::try_from(likeliest(row)).unwrap()).collect::<Vec<_>>());
+    let likeliest =
+        |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+    assert_eq!(
+        picked,
+        whole.iter().map(|row| u32::try_from(likeliest(row)).unwrap()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -218,7 +221,11 @@ fn a_gguf_that_contradicts_itself_or_is_of_another_family_is_refused() {
         "the architecture \"mamba\" is not supported; supported: llama (LlamaForCausalLM)"
     );
     write_gguf(&file, "llama", 8);
-    assert!(refused(&file).contains("blk.0.attn_k.weight has shape [16, 32]"), "{}", refused(&file));
+    assert!(
+        refused(&file).contains("blk.0.attn_k.weight has shape [16, 32]"),
+        "{}",
+        refused(&file)
+    );
     write_gguf(&file, "llama", 0);
     assert!(refused(&file).contains("0 heads do not divide"), "{}", refused(&file));
 }

@@ -24,6 +24,6 @@ pub mod units;
 pub use csv_read::{ReadError, read_summary, read_summary_from};
 pub use host::Host;
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
-pub use run_folder::{RunFolder, WriteError, summary_text};
+pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Sample};
 pub use summarise::{Shape, summarise};

@@ -3,7 +3,7 @@
 use crate::metric;
 use crate::record::Record;
 use crate::sample::{ItlRow, RawRow, Sample};
-use crate::units::Tokens;
+use crate::summarise::Shape;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -40,10 +40,21 @@ pub enum WriteError {
     Row(#[from] csv::Error),
 }
 
-/// A fresh folder that takes the cases of one run as they end.
+/// Which case of which run a sample belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleOf<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// The case.
+    pub case_id: &'a str,
+    /// Shape of the case, for the rates.
+    pub shape: Shape,
+}
+
+/// A fresh folder that takes the samples and the cases of one run as they end.
 ///
-/// Each case is appended with one write per file and synchronised, samples first: a row in
-/// `summary.csv` means that its samples are on disk, and a crash can cost the case in flight only.
+/// Each is appended whole, with one write per file, and synchronised: a row in `summary.csv` means
+/// that its samples are on disk, and a crash can cost the sample in flight only.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -77,14 +88,21 @@ impl RunFolder {
         &self.path
     }
 
-    /// Keeps one case: its samples, its gaps, its record.
+    /// Keeps one sample and its gaps as soon as it ended.
     ///
     /// # Errors
     /// [`WriteError`]; rows written before stay intact.
-    pub fn write_case(&mut self, record: &Record, samples: &[Sample]) -> Result<(), WriteError> {
+    pub fn write_sample(&mut self, of: SampleOf<'_>, sample: &Sample) -> Result<(), WriteError> {
+        self.raw.append([raw_row(of, sample)])?;
+        self.itl.append(itl_rows(of, sample))
+    }
+
+    /// Keeps the record of a case that ended.
+    ///
+    /// # Errors
+    /// [`WriteError`]; rows written before stay intact.
+    pub fn write_record(&mut self, record: &Record) -> Result<(), WriteError> {
         check_finite(record)?;
-        self.raw.append(samples.iter().map(|sample| raw_row(record, sample)))?;
-        self.itl.append(samples.iter().flat_map(|sample| itl_rows(record, sample)))?;
         self.summary.append([record])
     }
 
@@ -177,12 +195,11 @@ fn check_finite(record: &Record) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn raw_row<'a>(record: &'a Record, sample: &Sample) -> RawRow<'a> {
-    let batch = record.batch.unwrap_or(1);
-    let isl = record.isl.unwrap_or(Tokens::new(0));
+fn raw_row<'a>(of: SampleOf<'a>, sample: &Sample) -> RawRow<'a> {
+    let Shape { isl, batch, .. } = of.shape;
     RawRow {
-        run_id: &record.run_id,
-        case_id: &record.case_id,
+        run_id: of.run_id,
+        case_id: of.case_id,
         sample: sample.index,
         warmup: sample.warmup,
         offset_s: sample.offset,
@@ -196,14 +213,13 @@ fn raw_row<'a>(record: &'a Record, sample: &Sample) -> RawRow<'a> {
     }
 }
 
-fn itl_rows<'a>(record: &'a Record, sample: &Sample) -> impl Iterator<Item = ItlRow<'a>> {
-    let index = sample.index;
-    sample.gaps.clone().into_iter().enumerate().map(move |(at, gap)| ItlRow {
-        run_id: &record.run_id,
-        case_id: &record.case_id,
-        sample: index,
+fn itl_rows<'a>(of: SampleOf<'a>, sample: &'a Sample) -> impl Iterator<Item = ItlRow<'a>> {
+    sample.gaps.iter().enumerate().map(move |(at, &itl_s)| ItlRow {
+        run_id: of.run_id,
+        case_id: of.case_id,
+        sample: sample.index,
         step: at + 1,
-        itl_s: gap,
+        itl_s,
     })
 }
 
@@ -212,7 +228,7 @@ mod tests {
     use super::*;
     use crate::record::{SCHEMA_VERSION, Status, Weights};
     use crate::sample::{ITL_COLUMNS, RAW_COLUMNS};
-    use crate::units::{Bytes, Seconds, TokensPerSecond};
+    use crate::units::{Bytes, Seconds, Tokens, TokensPerSecond};
     use proptest::prelude::*;
 
     fn record(case_id: &str) -> Record {
@@ -242,8 +258,12 @@ mod tests {
     fn a_run_is_a_folder_of_three_tidy_files() {
         let folder = tempfile::tempdir().unwrap();
         let mut run = RunFolder::create(folder.path()).unwrap();
-        run.write_case(&record("a"), &[sample(0), sample(1)]).unwrap();
-        run.write_case(&record("b"), &[]).unwrap();
+        let shape = Shape { isl: Tokens::new(8), osl: Tokens::new(3), batch: 2 };
+        let of = SampleOf { run_id: "run", case_id: "a", shape };
+        run.write_sample(of, &sample(0)).unwrap();
+        run.write_sample(of, &sample(1)).unwrap();
+        run.write_record(&record("a")).unwrap();
+        run.write_record(&record("b")).unwrap();
 
         let read = crate::read_summary(folder.path()).unwrap();
         assert_eq!(read, [record("a"), record("b")]);
@@ -271,7 +291,7 @@ mod tests {
         let mut run = RunFolder::create(folder.path()).unwrap();
         let mut bad = record("a");
         bad.decode_mean_tps = Some(TokensPerSecond::new(f64::NAN));
-        let error = run.write_case(&bad, &[]).unwrap_err().to_string();
+        let error = run.write_record(&bad).unwrap_err().to_string();
         assert_eq!(error, "case a: column decode_mean_tps is not a finite number");
         assert_eq!(std::fs::read(folder.path().join("summary.csv")).unwrap(), b"");
     }

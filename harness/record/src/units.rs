@@ -108,6 +108,22 @@ real_units! {
     UsdPerKilowattHour, "USD/kWh";
     /// The price of tokens, as APIs quote it.
     UsdPerMillionTokens, "USD/Mtok";
+    /// The price of one request.
+    UsdPerRequest, "USD/request";
+    /// Demand, as people state it.
+    RequestsPerDay, "requests/day";
+    /// Demand, as bills count it.
+    RequestsPerYear, "requests/year";
+    /// A volume of tokens, as bills count it.
+    TokensPerYear, "tokens/year";
+    /// A volume of tokens, as APIs invoice it.
+    TokensPerMonth, "tokens/month";
+    /// A span of time, as demand counts it.
+    Days, "day";
+    /// Working time of staff: 1 is one person, full time.
+    FullTimeEquivalents, "FTE";
+    /// One quantity over another of its kind, where 1 is not the whole: PUE, peak to mean.
+    Ratio, "ratio";
 }
 
 macro_rules! whole_units {
@@ -217,6 +233,72 @@ impl Mul<Hours> for UsdPerHour {
     }
 }
 
+impl Mul<Days> for RequestsPerDay {
+    type Output = RequestsPerYear;
+    /// Requests of as many days as the year has demand on.
+    fn mul(self, days: Days) -> RequestsPerYear {
+        RequestsPerYear(self.0 * days.0)
+    }
+}
+
+impl Mul<Tokens> for RequestsPerYear {
+    type Output = TokensPerYear;
+    fn mul(self, tokens: Tokens) -> TokensPerYear {
+        TokensPerYear(self.0 * tokens.as_f64())
+    }
+}
+
+impl Div<Hours> for RequestsPerYear {
+    type Output = RequestsPerSecond;
+    /// Mean rate over as many hours as the year has service on.
+    fn div(self, hours: Hours) -> RequestsPerSecond {
+        RequestsPerSecond(self.0 / (hours.0 * 3600.0))
+    }
+}
+
+impl Mul<Hours> for RequestsPerSecond {
+    type Output = RequestsPerYear;
+    /// Requests of as many hours as the year has service on.
+    fn mul(self, hours: Hours) -> RequestsPerYear {
+        RequestsPerYear(self.0 * hours.0 * 3600.0)
+    }
+}
+
+impl Div<TokensPerYear> for UsdPerYear {
+    type Output = UsdPerMillionTokens;
+    fn div(self, tokens: TokensPerYear) -> UsdPerMillionTokens {
+        UsdPerMillionTokens(self.0 / tokens.0 * 1e6)
+    }
+}
+
+impl Mul<TokensPerYear> for UsdPerMillionTokens {
+    type Output = UsdPerYear;
+    fn mul(self, tokens: TokensPerYear) -> UsdPerYear {
+        UsdPerYear(self.0 * tokens.0 / 1e6)
+    }
+}
+
+impl Mul<Tokens> for UsdPerMillionTokens {
+    type Output = Usd;
+    fn mul(self, tokens: Tokens) -> Usd {
+        Usd(self.0 * tokens.as_f64() / 1e6)
+    }
+}
+
+impl Div<RequestsPerYear> for UsdPerYear {
+    type Output = UsdPerRequest;
+    fn div(self, requests: RequestsPerYear) -> UsdPerRequest {
+        UsdPerRequest(self.0 / requests.0)
+    }
+}
+
+impl Mul<RequestsPerYear> for UsdPerRequest {
+    type Output = UsdPerYear;
+    fn mul(self, requests: RequestsPerYear) -> UsdPerYear {
+        UsdPerYear(self.0 * requests.0)
+    }
+}
+
 impl Bytes {
     /// The size in the largest binary prefix that keeps the number at or above one.
     ///
@@ -251,6 +333,24 @@ mod tests {
         assert_eq!(energy, KilowattHours::new(4.0));
         assert_eq!(UsdPerKilowattHour::new(0.25) * energy, Usd::new(1.0));
         assert_eq!(Joules::new(10.0) / Tokens::new(4), JoulesPerToken::new(2.5));
+    }
+
+    #[test]
+    fn a_year_of_requests_becomes_tokens_and_tokens_become_money() {
+        let year = RequestsPerDay::new(1_000.0) * Days::new(365.0);
+        assert_eq!(year, RequestsPerYear::new(365_000.0));
+        // 365,000 requests of 200 tokens are 73 million tokens; 146 USD over them is 2 USD a million.
+        let tokens = year * Tokens::new(200);
+        assert_eq!(tokens, TokensPerYear::new(73e6));
+        assert_eq!(UsdPerYear::new(146.0) / tokens, UsdPerMillionTokens::new(2.0));
+        assert_eq!(UsdPerMillionTokens::new(2.0) * tokens, UsdPerYear::new(146.0));
+        assert_eq!(UsdPerMillionTokens::new(2.0) * Tokens::new(500_000), Usd::new(1.0));
+        assert_eq!(UsdPerYear::new(365.0) / year, UsdPerRequest::new(0.001));
+        assert_eq!(UsdPerRequest::new(0.5) * year, UsdPerYear::new(182_500.0));
+        // 3.6 million requests over 1,000 hours are one a second.
+        let rate = RequestsPerYear::new(3.6e6) / Hours::new(1_000.0);
+        assert_eq!(rate, RequestsPerSecond::new(1.0));
+        assert_eq!(rate * Hours::new(1_000.0), RequestsPerYear::new(3.6e6));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Llama and the models that share its shape to the letter: SmolLM2, TinyLlama, Llama 2 to 3.2.
+//! Llama and the models that share its shape to the letter: SmolLM2, `TinyLlama`, Llama 2 to 3.2.
 
 use super::{Family, Source};
 use crate::error::ModelError;
@@ -40,7 +40,9 @@ impl Family for Llama {
             return Err(format!("{heads} heads do not divide a hidden size of {hidden}"));
         }
         if number("expert_count").is_ok_and(|experts| experts > 1) {
-            return Err("it is a mixture of experts, which this family's file does not cover".into());
+            return Err(
+                "it is a mixture of experts, which this family's file does not cover".into()
+            );
         }
         let embedding = content
             .tensor_infos
@@ -159,7 +161,12 @@ impl Config {
             context: self.max_position_embeddings,
             tied_embeddings: self.tie_word_embeddings,
             rope_theta: self.rope_theta,
-            rope_scaling: self.rope_scaling.as_ref().map(ConfigRopeScaling::spec).transpose()?.flatten(),
+            rope_scaling: self
+                .rope_scaling
+                .as_ref()
+                .map(ConfigRopeScaling::spec)
+                .transpose()?
+                .flatten(),
             norm_eps: self.rms_norm_eps,
         })
     }

@@ -28,7 +28,11 @@ pub trait Family: Sync {
     ///
     /// # Errors
     /// A sentence naming the key that is absent or contradicts the rest.
-    fn spec_from_gguf(&self, metadata: &HashMap<String, Value>, content: &Content) -> Result<ModelSpec, String>;
+    fn spec_from_gguf(
+        &self,
+        metadata: &HashMap<String, Value>,
+        content: &Content,
+    ) -> Result<ModelSpec, String>;
 
     /// The shape, from a config.json.
     ///

@@ -4,9 +4,7 @@ use super::PlainModel;
 use crate::spec::ModelSpec;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use candle_transformers::models::llama::{
-    Cache, Config, Llama, Llama3RopeConfig, Llama3RopeType,
-};
+use candle_transformers::models::llama::{Cache, Config, Llama, Llama3RopeConfig, Llama3RopeType};
 
 /// A checkpoint of the llama family.
 pub struct DenseLlama {

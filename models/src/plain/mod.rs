@@ -67,7 +67,8 @@ impl PlainDecoder {
     fn feed(&mut self, tokens: Vec<u32>, batch: usize, length: usize) -> Result<(), ModelError> {
         let wanted = self.depth + length;
         if wanted > self.max_context() {
-            let whose = if self.max_context() < self.spec.context { "engine candle" } else { "the model" };
+            let whose =
+                if self.max_context() < self.spec.context { "engine candle" } else { "the model" };
             return Err(ModelError::BeyondContext {
                 wanted,
                 limit: self.max_context(),
@@ -121,7 +122,9 @@ impl Decoder for PlainDecoder {
             return bad("a batch needs at least one sequence");
         };
         if length == 0 || prompts.iter().any(|prompt| prompt.len() != length) {
-            return bad("candle's models batch prompts of one length only, and of one token at least");
+            return bad(
+                "candle's models batch prompts of one length only, and of one token at least",
+            );
         }
         if self.batch != 0 && self.batch != prompts.len() {
             return bad("the batch cannot change before a reset");

@@ -63,8 +63,9 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
     let bad = |reason: String| ModelError::BadCheckpoint { path: first.clone(), reason };
     // SAFETY: the files are mapped read-only; that nobody writes to them while they are mapped is
     // the contract of every reader that maps weights.
-    let tensors = unsafe { MmapedSafetensors::multi(&shards) }
-        .map_err(|error| bad(format!("damaged or cut short ({})", super::gguf::first_line(&error))))?;
+    let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
+        bad(format!("damaged or cut short ({})", super::gguf::first_line(&error)))
+    })?;
     // A checkpoint may carry its tied head twice or leave it out, whatever its config says.
     if !spec.tied_embeddings && tensors.get("lm_head.weight").is_err() {
         spec.tied_embeddings = true;
@@ -106,7 +107,9 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         .map(|name| {
             // Only plain names: an index from a stranger may not reach outside its folder.
             if name.contains(['/', '\\']) || name.starts_with('.') {
-                return Err(bad(format!("it names the shard {name:?}, which is no plain file name")));
+                return Err(bad(format!(
+                    "it names the shard {name:?}, which is no plain file name"
+                )));
             }
             let path = folder.join(name);
             if path.exists() { Ok(path) } else { Err(bad(format!("the shard {name} is missing"))) }

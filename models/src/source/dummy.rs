@@ -34,8 +34,14 @@ pub(crate) fn gguf(family: &dyn Family, spec: &ModelSpec, quant: Quant) -> (Cont
     for (index, tensor) in family.tensors(spec).iter().enumerate() {
         let (dtype, bytes) = (quant.tensor_dtype(tensor), tensor.bytes(quant));
         let shape = Shape::from(tensor.shape.clone());
-        tensor_infos.insert(tensor.role.gguf_name(), TensorInfo { ggml_dtype: dtype, shape, offset });
-        spans.push(Span { start: offset, bytes, fill: fill(tensor, dtype), seed: SEED ^ index as u64 });
+        tensor_infos
+            .insert(tensor.role.gguf_name(), TensorInfo { ggml_dtype: dtype, shape, offset });
+        spans.push(Span {
+            start: offset,
+            bytes,
+            fill: fill(tensor, dtype),
+            seed: SEED ^ index as u64,
+        });
         offset = (offset + bytes).next_multiple_of(32);
     }
     let content = Content {
@@ -88,17 +94,16 @@ struct BlockLayout {
 }
 
 fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
-    let layout = |scale, minimum| {
-        Fill::Blocks(BlockLayout { bytes: dtype.type_size(), scale, minimum })
-    };
+    let layout =
+        |scale, minimum| Fill::Blocks(BlockLayout { bytes: dtype.type_size(), scale, minimum });
     match dtype {
         _ if !tensor.role.is_matrix() => Fill::Ones(dtype),
         // Codes are uniform; in brackets what the scale multiplies.
-        GgmlDType::Q4_0 => layout((0, 4.61), None),             // 0..=15, less 8
-        GgmlDType::Q4_1 => layout((0, 4.61), Some((2, -7.5))),  // 0..=15, plus the minimum
-        GgmlDType::Q5_0 => layout((0, 9.23), None),             // 0..=31, less 16
+        GgmlDType::Q4_0 => layout((0, 4.61), None), // 0..=15, less 8
+        GgmlDType::Q4_1 => layout((0, 4.61), Some((2, -7.5))), // 0..=15, plus the minimum
+        GgmlDType::Q5_0 => layout((0, 9.23), None), // 0..=31, less 16
         GgmlDType::Q5_1 => layout((0, 9.23), Some((2, -15.5))), // 0..=31, plus the minimum
-        GgmlDType::Q8_0 => layout((0, 73.9), None),             // -128..=127
+        GgmlDType::Q8_0 => layout((0, 73.9), None), // -128..=127
         // Six- and four-bit sub-scales multiply the codes, sub-minima the minimum.
         GgmlDType::Q2K => layout((80, 13.9), Some((82, 1.5))),
         GgmlDType::Q3K => layout((108, 43.4), None),
@@ -119,8 +124,9 @@ impl Fill {
                 rng.fill_bytes(out);
                 let scale = SPREAD / layout.scale.1;
                 let scale_bytes = f16::from_f32(scale).to_le_bytes();
-                let minimum =
-                    layout.minimum.map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
+                let minimum = layout
+                    .minimum
+                    .map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
                 for block in out.chunks_exact_mut(layout.bytes) {
                     block[layout.scale.0..layout.scale.0 + 2].copy_from_slice(&scale_bytes);
                     if let Some((at, bytes)) = minimum {
@@ -208,9 +214,9 @@ impl SimpleBackend for MadeUp {
             return Tensor::ones(shape, dtype, device);
         }
         // The name seeds the tensor, so the order of asking does not matter.
-        let seed = name.bytes().fold(SEED, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let seed = name
+            .bytes()
+            .fold(SEED, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mut rng = SmallRng::seed_from_u64(seed);
         let numbers: Vec<f32> = (0..shape.elem_count()).map(|_| uniform(&mut rng)).collect();
         Tensor::from_vec(numbers, shape, device)?.to_dtype(dtype)
@@ -245,8 +251,7 @@ mod tests {
         for quant in Quant::ALL {
             let (content, mut reader) = gguf(family, &spec(), quant);
             for role in [Role::Query(4), Role::Down(4), Role::Value(8), Role::Embedding] {
-                let tensor =
-                    content.tensor(&mut reader, &role.gguf_name(), &Device::Cpu).unwrap();
+                let tensor = content.tensor(&mut reader, &role.gguf_name(), &Device::Cpu).unwrap();
                 let numbers = tensor.dequantize(&Device::Cpu).unwrap();
                 let numbers: Vec<f32> = numbers.flatten_all().unwrap().to_vec1().unwrap();
                 let n = numbers.len() as f32;

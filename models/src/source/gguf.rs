@@ -38,8 +38,9 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
     }
     file.seek(SeekFrom::Start(0)).map_err(io)?;
     let mut reader = BufReader::new(file);
-    let content = Content::read(&mut reader)
-        .map_err(|error| bad(format!("its header breaks off or is damaged ({})", first_line(&error))))?;
+    let content = Content::read(&mut reader).map_err(|error| {
+        bad(format!("its header breaks off or is damaged ({})", first_line(&error)))
+    })?;
 
     let architecture = content
         .metadata
@@ -51,7 +52,14 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
     spec.validate()?;
     check_tensors(&content, family, &spec, length).map_err(bad)?;
     let text = |key: &str| content.metadata.get(key).and_then(|v| v.to_string().ok()).cloned();
-    Ok(Gguf { quant: quant_name(&content), name: text("general.name"), family, spec, content, reader })
+    Ok(Gguf {
+        quant: quant_name(&content),
+        name: text("general.name"),
+        family,
+        spec,
+        content,
+        reader,
+    })
 }
 
 /// The first line of an error of candle, which may carry a backtrace below.
@@ -68,8 +76,10 @@ fn check_tensors(
 ) -> Result<(), String> {
     for wanted in family.tensors(spec) {
         let name = wanted.role.gguf_name();
-        let info =
-            content.tensor_infos.get(&name).ok_or_else(|| format!("the tensor {name} is missing"))?;
+        let info = content
+            .tensor_infos
+            .get(&name)
+            .ok_or_else(|| format!("the tensor {name} is missing"))?;
         if info.shape.dims() != wanted.shape {
             return Err(format!(
                 "the tensor {name} has shape {:?}, the header's sizes make it {:?}",
@@ -78,7 +88,10 @@ fn check_tensors(
             ));
         }
         if !wanted.row().is_multiple_of(info.ggml_dtype.block_size()) {
-            return Err(format!("the rows of {name} do not divide into {:?} blocks", info.ggml_dtype));
+            return Err(format!(
+                "the rows of {name} do not divide into {:?} blocks",
+                info.ggml_dtype
+            ));
         }
     }
     // Every tensor counts, known or not: one past the end means that the file was cut short.
@@ -93,7 +106,9 @@ fn check_tensors(
         .max()
         .unwrap_or(0);
     if end > length {
-        return Err(format!("it is cut short: its header tells of {end} bytes, the file has {length}"));
+        return Err(format!(
+            "it is cut short: its header tells of {end} bytes, the file has {length}"
+        ));
     }
     Ok(())
 }
@@ -120,7 +135,9 @@ impl Gguf {
     pub(crate) fn weight_bytes(&self) -> (u64, u64) {
         let (mut all, mut per_step) = (0, 0);
         for tensor in self.family.tensors(&self.spec) {
-            let Some(info) = self.content.tensor_infos.get(&tensor.role.gguf_name()) else { continue };
+            let Some(info) = self.content.tensor_infos.get(&tensor.role.gguf_name()) else {
+                continue;
+            };
             let blocks = info.shape.elem_count() / info.ggml_dtype.block_size();
             let bytes = (blocks * info.ggml_dtype.type_size()) as u64;
             all += bytes;

@@ -34,7 +34,8 @@ impl HubOptions {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             token: set("HF_TOKEN"),
-            offline: set("HF_HUB_OFFLINE").is_some_and(|v| v != "0" && !v.eq_ignore_ascii_case("false")),
+            offline: set("HF_HUB_OFFLINE")
+                .is_some_and(|v| v != "0" && !v.eq_ignore_ascii_case("false")),
             endpoint: set("HF_ENDPOINT"),
             home: set("HF_HOME").map(PathBuf::from),
             progress,
@@ -75,7 +76,8 @@ pub(crate) fn fetch(
     let wanted = choose(repo, &names, file)?;
     let mut path = PathBuf::new();
     for name in &wanted {
-        path = download(&remote, name).map_err(|error| failed(&format!("{repo}/{name}"), &error))?;
+        path =
+            download(&remote, name).map_err(|error| failed(&format!("{repo}/{name}"), &error))?;
     }
     Ok(Fetched { path: as_model(path, &wanted), revision: Some(info.sha) })
 }
@@ -134,7 +136,9 @@ fn choose(repo: &str, names: &[&str], file: Option<&str>) -> Result<Vec<String>,
 /// The path of the last file is the model, or lies in its folder.
 fn as_model(last: PathBuf, wanted: &[String]) -> PathBuf {
     match last.parent() {
-        Some(folder) if wanted.last().is_some_and(|name| name == "config.json") => folder.to_path_buf(),
+        Some(folder) if wanted.last().is_some_and(|name| name == "config.json") => {
+            folder.to_path_buf()
+        }
         _ => last,
     }
 }
@@ -157,10 +161,11 @@ fn from_cache(
             None => cached_gguf(&options.cache(), handle).ok_or_else(absent)?,
         },
     };
-    let snapshot = path.ancestors().find(|at| {
-        at.parent().and_then(Path::file_name).is_some_and(|name| name == "snapshots")
-    });
-    let revision = snapshot.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let snapshot = path
+        .ancestors()
+        .find(|at| at.parent().and_then(Path::file_name).is_some_and(|name| name == "snapshots"));
+    let revision =
+        snapshot.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     Ok(Fetched { path, revision })
 }
 
@@ -178,7 +183,9 @@ fn cached_gguf(cache: &Cache, handle: &Repo) -> Option<PathBuf> {
 
 fn reason(error: &ApiError, options: &HubOptions) -> String {
     let text = error.to_string();
-    let status = |code: &str| text.contains(&format!("status code {code}")) || text.contains(&format!("status: {code}"));
+    let status = |code: &str| {
+        text.contains(&format!("status code {code}")) || text.contains(&format!("status: {code}"))
+    };
     if status("401") || status("403") {
         return if options.token.is_some() {
             "access is refused for this HF_TOKEN; accept the model's licence on its page, or use another token".into()

@@ -1,0 +1,171 @@
+//! The engine that runs a [`Decoder`] in this process.
+
+use crate::case::Case;
+use crate::engine::{Engine, EngineError, EngineInfo, Timing};
+use crate::host::available_memory;
+use freeweights_models::{Decoder, ModelError};
+use freeweights_record::metric;
+use freeweights_record::units::{Bytes, Flops, Seconds, Tokens};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use std::time::Instant;
+
+/// What a case reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// Seeded random token ids of exact length, other ones in every sequence and repetition.
+    Random,
+    /// The same token ids in every sequence.
+    Fixed(Vec<u32>),
+}
+
+/// Runs a decoder and holds the stopwatch.
+pub struct LocalEngine {
+    decoder: Box<dyn Decoder>,
+    info: EngineInfo,
+    prompt: Prompt,
+    started: Instant,
+    /// Token ids the last sample wrote, first sequence only.
+    last_output: Vec<u32>,
+}
+
+impl LocalEngine {
+    /// Wraps a loaded decoder.
+    #[must_use]
+    pub fn new(decoder: Box<dyn Decoder>, info: EngineInfo, prompt: Prompt) -> Self {
+        Self { decoder, info, prompt, started: Instant::now(), last_output: Vec::new() }
+    }
+
+    /// Token ids the last sample wrote into its first sequence.
+    #[must_use]
+    pub fn last_output(&self) -> &[u32] {
+        &self.last_output
+    }
+
+    fn prompts(&self, case: &Case, rng: &mut SmallRng) -> Vec<Vec<u32>> {
+        let random = |rng: &mut SmallRng| random_ids(rng, case.isl, self.decoder.spec().vocab);
+        (0..case.batch)
+            .map(|_| match &self.prompt {
+                Prompt::Random => random(rng),
+                Prompt::Fixed(ids) => ids.clone(),
+            })
+            .collect()
+    }
+
+    /// Fills the cache up to the depth of the case, untimed.
+    fn fill(&mut self, case: &Case, rng: &mut SmallRng) -> Result<(), ModelError> {
+        self.decoder.reset()?;
+        if case.depth > 0 {
+            let vocab = self.decoder.spec().vocab;
+            let past: Vec<Vec<u32>> =
+                (0..case.batch).map(|_| random_ids(rng, case.depth, vocab)).collect();
+            self.decoder.prefill(&slices(&past))?;
+        }
+        self.decoder.synchronize()
+    }
+}
+
+fn random_ids(rng: &mut SmallRng, length: u32, vocab: usize) -> Vec<u32> {
+    let vocab = u32::try_from(vocab).unwrap_or(u32::MAX);
+    (0..length).map(|_| rng.random_range(0..vocab)).collect()
+}
+
+fn slices(rows: &[Vec<u32>]) -> Vec<&[u32]> {
+    rows.iter().map(Vec::as_slice).collect()
+}
+
+impl Engine for LocalEngine {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn now(&self) -> Seconds {
+        Seconds::from_duration(self.started.elapsed())
+    }
+
+    fn admit(&self, case: &Case) -> Result<(), EngineError> {
+        let wanted = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
+        let limit = self.decoder.max_context();
+        if wanted > limit {
+            let whose = if limit < self.decoder.spec().context {
+                format!("engine {}", self.info.engine)
+            } else {
+                "the model".into()
+            };
+            return Err(ModelError::BeyondContext { wanted, limit, whose }.into());
+        }
+        // On a CPU the cache comes out of the machine's memory; candle holds it twice while it grows.
+        let needed = self.kv_bytes(case).map_or(0, Bytes::get);
+        if let Some(available) = available_memory().filter(|_| self.info.device == "cpu")
+            && needed > available.get()
+        {
+            return Err(EngineError::OutOfMemory {
+                needed: Bytes::new(needed).human(),
+                available: available.human(),
+            });
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, case: &Case, seed: u64) -> Result<Timing, EngineError> {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let prompts = self.prompts(case, &mut rng);
+        let prompts = slices(&prompts);
+        let mut picked = Vec::with_capacity(prompts.len());
+        let mut marks = Vec::with_capacity(case.osl as usize);
+        let mut output = Vec::with_capacity(case.osl as usize);
+        self.fill(case, &mut rng)?;
+
+        // The timed region: inputs ready, device idle before, synchronised after. The greedy pick is
+        // inside, as every generated token needs one; end-of-sequence is ignored.
+        let start = Instant::now();
+        self.decoder.prefill(&prompts)?;
+        self.decoder.synchronize()?;
+        let prefilled = Instant::now();
+        self.decoder.greedy(&mut picked)?;
+        marks.push(Instant::now());
+        output.push(picked[0]);
+        for _ in 1..case.osl {
+            self.decoder.step(&picked)?;
+            self.decoder.greedy(&mut picked)?;
+            marks.push(Instant::now());
+            output.push(picked[0]);
+        }
+        // End of the timed region: the pick of the last token waited for the device.
+
+        if self.decoder.logits()?.iter().flatten().any(|logit| !logit.is_finite()) {
+            return Err(EngineError::Diverged);
+        }
+        self.last_output = output;
+        let since = |a: Instant, b: Instant| Seconds::from_duration(b - a);
+        Ok(Timing {
+            prefill: since(start, prefilled),
+            ttft: since(start, marks[0]),
+            gaps: marks.windows(2).map(|pair| since(pair[0], pair[1])).collect(),
+        })
+    }
+
+    fn check(&self) -> &'static str {
+        "finite"
+    }
+
+    fn kv_bytes(&self, case: &Case) -> Option<Bytes> {
+        let per_token = self.decoder.kv_bytes_per_token();
+        Some(Bytes::new(per_token) * case.tokens_held() * u64::from(case.batch))
+    }
+
+    fn decode_bytes_per_step(&self, case: &Case) -> Option<Bytes> {
+        let middle = u64::from(case.depth) + u64::from(case.isl) + u64::from(case.osl / 2);
+        Some(metric::decode_bytes_per_step(
+            Bytes::new(self.decoder.memory().weights_per_step),
+            case.batch,
+            Tokens::new(middle),
+            Bytes::new(self.decoder.kv_bytes_per_token()),
+        ))
+    }
+
+    fn prefill_flops(&self, case: &Case) -> Option<Flops> {
+        let one = self.decoder.spec().prefill_flops(case.isl as usize, case.depth as usize);
+        Some(Flops::new(one * f64::from(case.batch)))
+    }
+}

@@ -1,0 +1,198 @@
+//! From what was measured to a row.
+
+use crate::engine::Engine;
+use crate::runner::CaseResult;
+use freeweights_record::units::{BitsPerWeight, Bytes, Seconds, Tokens};
+use freeweights_record::{Host, Record, SCHEMA_VERSION, metric, stats, summarise};
+
+/// What is known of the binary that measures.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BuildInfo {
+    /// Version.
+    pub version: String,
+    /// Commit, with `-dirty` where the tree had changes.
+    pub git_commit: Option<String>,
+    /// Cargo profile.
+    pub profile: String,
+    /// Target triple and RUSTFLAGS.
+    pub flags: Option<String>,
+}
+
+/// What all rows of a run have in common.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunContext {
+    /// Name of the run.
+    pub run_id: String,
+    /// The binary.
+    pub build: BuildInfo,
+    /// The machine.
+    pub host: Host,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// The name of a case within its run: engine, device, threads, model, quantisation and shape.
+#[must_use]
+pub fn case_id(engine: &dyn Engine, case: &crate::Case) -> String {
+    let info = engine.info();
+    let threads = info.threads.map(|n| format!("-t{n}")).unwrap_or_default();
+    let quant = info.model.quant.as_deref().unwrap_or("unknown");
+    format!("{}-{}{threads}-{}-{quant}-{case}", info.engine, info.device, info.model.name)
+}
+
+/// The record of a case that ended.
+#[must_use]
+pub fn record_of(
+    context: &RunContext,
+    engine: &dyn Engine,
+    result: &CaseResult,
+    started_at: String,
+) -> Record {
+    let (host, info, case) = (&context.host, engine.info(), &result.case);
+    let model = &info.model;
+    let features = host.cpu_features.join(" ");
+    let mut record = Record {
+        schema_version: SCHEMA_VERSION,
+        run_id: context.run_id.clone(),
+        case_id: case_id(engine, case),
+        started_at,
+        freeweights_version: context.build.version.clone(),
+        git_commit: context.build.git_commit.clone(),
+        build_profile: context.build.profile.clone(),
+        build_flags: context.build.flags.clone(),
+        host_os: host.os.clone(),
+        kernel: host.kernel.clone(),
+        cpu_model: host.cpu_model.clone(),
+        cpu_cores: host.cpu_cores,
+        cpu_features: (!features.is_empty()).then_some(features),
+        memory_total_bytes: host.memory_total_bytes,
+        virtualised: host.virtualised,
+        engine: info.engine.clone(),
+        engine_version: info.engine_version.clone(),
+        device: info.device.clone(),
+        threads: info.threads,
+        model: model.name.clone(),
+        model_source: model.source.clone(),
+        model_revision: model.revision.clone(),
+        model_sha256: model.sha256.clone(),
+        weights: model.weights,
+        architecture: model.architecture.clone(),
+        params_total: model.params_total,
+        params_active: model.params_active,
+        quant: model.quant.clone(),
+        bits_per_weight: bits_per_weight(model.weights_bytes, model.params_total),
+        weights_bytes: model.weights_bytes,
+        kv_dtype: model.kv_dtype.clone(),
+        isl: Some(Tokens::new(u64::from(case.isl))),
+        osl: Some(Tokens::new(u64::from(case.osl))),
+        depth: Some(Tokens::new(u64::from(case.depth))),
+        batch: Some(case.batch),
+        seed: Some(context.seed),
+        steady: Some(result.steady),
+        load_s: model.load,
+        rss_weights_bytes: model.rss_weights,
+        // No counter is read yet on this path: nothing is known, and nothing is claimed.
+        energy_source: Some("none".into()),
+        clock_mhz_mean: result.clock,
+        steal_percent: result.steal,
+        status: result.status,
+        error: result.error.clone(),
+        ..Record::default()
+    };
+    summarise(&mut record, &result.samples, case.shape(), context.seed);
+    if !result.samples.is_empty() {
+        record.check = Some(engine.check().into());
+        record.kv_peak_bytes = engine.kv_bytes(case);
+    }
+    against_ceilings(&mut record, engine, result, host);
+    record
+}
+
+fn bits_per_weight(bytes: Option<Bytes>, params: Option<u64>) -> Option<BitsPerWeight> {
+    let (bytes, params) = (bytes?, params.filter(|&n| n > 0)?);
+    Some(BitsPerWeight::new(8.0 * bytes.as_f64() / params as f64))
+}
+
+/// How close the medians come to what the machine was seen to do.
+fn against_ceilings(record: &mut Record, engine: &dyn Engine, result: &CaseResult, host: &Host) {
+    let Some(ceilings) = &host.ceilings else { return };
+    record.ceiling_read_bytes_per_s = Some(ceilings.read_bytes_per_s);
+    record.ceiling_flops_per_s = Some(ceilings.f32_flops_per_s);
+    let counted = result.samples.iter().filter(|sample| !sample.warmup);
+    let (mut gaps, mut prefills): (Vec<Seconds>, Vec<Seconds>) = (Vec::new(), Vec::new());
+    for sample in counted {
+        gaps.extend(&sample.gaps);
+        prefills.push(sample.prefill);
+    }
+    record.decode_mbu = engine
+        .decode_bytes_per_step(&result.case)
+        .zip(stats::median(&gaps).ok())
+        .map(|(bytes, step)| metric::decode_mbu(bytes, step, ceilings.read_bytes_per_s));
+    record.prefill_mfu = engine
+        .prefill_flops(&result.case)
+        .zip(stats::median(&prefills).ok())
+        .map(|(flops, time)| metric::prefill_mfu(flops, time, ceilings.f32_flops_per_s));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Case, Grid, Observer, RunOptions, ScriptedEngine, run};
+    use freeweights_record::host::Ceilings;
+    use freeweights_record::units::{BytesPerSecond, FlopsPerSecond, TokensPerSecond};
+    use freeweights_record::{Sample, Status};
+    use std::error::Error;
+    use std::sync::atomic::AtomicBool;
+
+    struct Silent;
+    impl Observer for Silent {
+        fn begins(
+            &mut self,
+            _: &Case,
+            _: bool,
+            _: usize,
+        ) -> Result<(), Box<dyn Error + Send + Sync>> {
+            Ok(())
+        }
+        fn sampled(&mut self, _: &Case, _: &Sample) -> Result<(), Box<dyn Error + Send + Sync>> {
+            Ok(())
+        }
+        fn ended(&mut self, _: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_case_becomes_a_row_with_its_ceilings() {
+        let timing = crate::Timing {
+            prefill: Seconds::new(0.5),
+            ttft: Seconds::new(0.5),
+            gaps: vec![Seconds::new(0.1); 3],
+        };
+        let mut engine = ScriptedEngine::new(move |_, _| Ok(timing.clone()));
+        let grid = Grid { isl: vec![100], osl: vec![4], depth: vec![0], batch: vec![2] };
+        let stop = AtomicBool::new(false);
+        let options = RunOptions::default();
+        let results = run(&mut engine, &grid.cases(), &options, None, &stop, &mut Silent).unwrap();
+        let ceilings = Ceilings {
+            threads: 1,
+            read_bytes_per_s: BytesPerSecond::new(1e9),
+            f32_flops_per_s: FlopsPerSecond::new(1e10),
+            bf16_flops_per_s: None,
+            int8_ops_per_s: None,
+        };
+        let host = Host { ceilings: Some(ceilings), ..Host::default() };
+        let context = RunContext { run_id: "run".into(), host, seed: 42, ..RunContext::default() };
+        let record = record_of(&context, &engine, &results[0], "2026-01-01T00:00:00Z".into());
+
+        assert_eq!(record.case_id, "scripted-cpu-t1-scripted-1m-f32-isl100-osl4-d0-b2");
+        assert_eq!((record.status, record.check.as_deref()), (Status::Ok, Some("none")));
+        assert_eq!(record.prefill_median_tps, Some(TokensPerSecond::new(400.0)));
+        // 4 MB in 0.1 s of 1 GB/s
+        assert!((record.decode_mbu.unwrap().get() - 0.04).abs() < 1e-12);
+        // 2e6 * 100 * 2 operations in 0.5 s of 1e10
+        assert!((record.prefill_mfu.unwrap().get() - 0.08).abs() < 1e-12);
+        assert_eq!(record.bits_per_weight, Some(BitsPerWeight::new(32.0)));
+        assert_eq!((record.idle_w, record.decode_j_per_token), (None, None));
+    }
+}

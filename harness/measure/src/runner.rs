@@ -1,0 +1,420 @@
+//! The runner: warm-up, repetitions, interleaving, and nothing lost.
+
+use crate::case::Case;
+use crate::engine::{Engine, Timing};
+use crate::host::{self, HostProbe};
+use crate::memory::RssSampler;
+use crate::steady;
+use freeweights_record::stats::{bootstrap_t_interval, mean};
+use freeweights_record::units::{Megahertz, Percent, Seconds, TokensPerSecond};
+use freeweights_record::{Sample, Status, metric};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngCore, SeedableRng};
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How long and how often to measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunOptions {
+    /// Fewest samples of a case that count.
+    pub repetitions: u32,
+    /// Measured time of a case after which no further repetition begins once the fewest are in.
+    pub max_time: Seconds,
+    /// Half-width of the 95% interval, as a share of the mean, that ends a case early.
+    pub precision: f64,
+    /// Seed of prompts, order and intervals.
+    pub seed: u64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { repetitions: 5, max_time: Seconds::new(10.0), precision: 0.02, seed: 42 }
+    }
+}
+
+/// Everything measured of one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseResult {
+    /// The case.
+    pub case: Case,
+    /// Warm-ups and samples in the order in which they ran.
+    pub samples: Vec<Sample>,
+    /// Whether the last warm-ups agreed.
+    pub steady: bool,
+    /// How it ended.
+    pub status: Status,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Share of CPU time stolen while its samples ran.
+    pub steal: Option<Percent>,
+    /// Mean clock of the CPUs at the ends of its samples.
+    pub clock: Option<Megahertz>,
+}
+
+/// Is told what happens, as it happens. An error (a full disk, say) ends the run.
+pub trait Observer {
+    /// A sample begins.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn begins(
+        &mut self,
+        case: &Case,
+        warmup: bool,
+        so_far: usize,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>;
+
+    /// A sample ended well.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn sampled(&mut self, case: &Case, sample: &Sample)
+    -> Result<(), Box<dyn Error + Send + Sync>>;
+
+    /// A case ended, well or not.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn ended(&mut self, result: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+/// Takes an engine through cases. Every case ends in one call of [`Observer::ended`], also when
+/// `stop` is raised half-way.
+///
+/// All cases are warmed up first, then measured one sample each in rounds of seeded random order, so
+/// that a drift of the machine does not land on one case.
+///
+/// # Errors
+/// The observer's own error. Failures of the engine are results, not errors.
+pub fn run(
+    engine: &mut dyn Engine,
+    cases: &[Case],
+    options: &RunOptions,
+    memory: Option<&RssSampler>,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Vec<CaseResult>, Box<dyn Error + Send + Sync>> {
+    let mut order = SmallRng::seed_from_u64(options.seed);
+    let mut runs: Vec<CaseRun> = cases.iter().map(|&case| CaseRun::new(case)).collect();
+    let mut bench = Bench { engine, options, memory, observer };
+    let mut open: Vec<usize> = (0..runs.len()).collect();
+
+    open.shuffle(&mut order);
+    for &at in &open {
+        bench.warm_up(&mut runs[at], stop)?;
+    }
+    while !stop.load(Ordering::Relaxed) {
+        open.retain(|&at| !runs[at].ended);
+        if open.is_empty() {
+            break;
+        }
+        open.shuffle(&mut order);
+        for &at in &open {
+            if !stop.load(Ordering::Relaxed) {
+                bench.measure(&mut runs[at])?;
+            }
+        }
+    }
+    for run in runs.iter_mut().filter(|run| !run.ended) {
+        bench.end(run, Status::Interrupted, Some("stopped by the user".into()))?;
+    }
+    Ok(runs.into_iter().map(CaseRun::into_result).collect())
+}
+
+/// A case under way.
+struct CaseRun {
+    case: Case,
+    samples: Vec<Sample>,
+    clocks: Vec<Megahertz>,
+    ticks: u64,
+    stolen: u64,
+    steady: bool,
+    ended: bool,
+    status: Status,
+    error: Option<String>,
+}
+
+impl CaseRun {
+    fn new(case: Case) -> Self {
+        Self {
+            case,
+            samples: Vec::new(),
+            clocks: Vec::new(),
+            ticks: 0,
+            stolen: 0,
+            steady: false,
+            ended: false,
+            status: Status::Ok,
+            error: None,
+        }
+    }
+
+    /// End-to-end times of the warm-ups, or of the samples that count.
+    fn times(&self, warmup: bool) -> Vec<Seconds> {
+        self.samples.iter().filter(|s| s.warmup == warmup).map(Sample::e2e).collect()
+    }
+
+    /// Half-width of the interval of decode, or of prefill where nothing is decoded.
+    fn reached_precision(&self, options: &RunOptions) -> bool {
+        let rates: Vec<TokensPerSecond> = self
+            .samples
+            .iter()
+            .filter(|sample| !sample.warmup)
+            .filter_map(|sample| {
+                let shape = self.case.shape();
+                if self.case.osl > 1 {
+                    metric::decode_throughput(shape.batch, &sample.gaps).ok()
+                } else {
+                    metric::prefill_throughput(shape.batch, shape.isl, sample.prefill).ok()
+                }
+            })
+            .collect();
+        let (Ok(centre), Ok(interval)) = (mean(&rates), bootstrap_t_interval(&rates, options.seed))
+        else {
+            return false;
+        };
+        interval.relative_half_width(centre) <= options.precision
+    }
+
+    fn into_result(self) -> CaseResult {
+        CaseResult {
+            case: self.case,
+            steady: self.steady,
+            status: self.status,
+            error: self.error,
+            steal: HostProbe::steal_percent(self.ticks, self.stolen),
+            clock: mean(&self.clocks).ok(),
+            samples: self.samples,
+        }
+    }
+
+    fn result(&self) -> CaseResult {
+        CaseResult {
+            case: self.case,
+            samples: self.samples.clone(),
+            steady: self.steady,
+            status: self.status,
+            error: self.error.clone(),
+            steal: HostProbe::steal_percent(self.ticks, self.stolen),
+            clock: mean(&self.clocks).ok(),
+        }
+    }
+}
+
+/// What a run is done with.
+struct Bench<'a> {
+    engine: &'a mut dyn Engine,
+    options: &'a RunOptions,
+    memory: Option<&'a RssSampler>,
+    observer: &'a mut dyn Observer,
+}
+
+type Told = Result<(), Box<dyn Error + Send + Sync>>;
+
+impl Bench<'_> {
+    fn warm_up(&mut self, run: &mut CaseRun, stop: &AtomicBool) -> Told {
+        if let Err(refusal) = self.engine.admit(&run.case) {
+            return self.end(run, Status::Failed, Some(refusal.to_string()));
+        }
+        while !run.ended && !stop.load(Ordering::Relaxed) {
+            self.sample(run, true)?;
+            let times = run.times(true);
+            run.steady = steady::is_steady(&times);
+            let spent: Seconds = times.iter().copied().sum();
+            if run.steady || times.len() >= steady::MOST || spent >= self.options.max_time {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, run: &mut CaseRun) -> Told {
+        self.sample(run, false)?;
+        if run.ended {
+            return Ok(());
+        }
+        let times = run.times(false);
+        let spent: Seconds = times.iter().copied().sum();
+        let enough = times.len() >= self.options.repetitions as usize;
+        if enough && (spent >= self.options.max_time || run.reached_precision(self.options)) {
+            return self.end(run, Status::Ok, None);
+        }
+        Ok(())
+    }
+
+    /// Runs the case once and keeps what came of it.
+    fn sample(&mut self, run: &mut CaseRun, warmup: bool) -> Told {
+        self.observer.begins(&run.case, warmup, run.samples.len())?;
+        if let Some(memory) = self.memory {
+            memory.reset();
+        }
+        let (before, offset) = (HostProbe::read(), self.engine.now());
+        let index = u32::try_from(run.samples.len()).unwrap_or(u32::MAX);
+        match self.engine.sample(&run.case, sample_seed(self.options.seed, &run.case, index)) {
+            Ok(Timing { prefill, ttft, gaps }) => {
+                if let (Some(before), Some(after)) = (before, HostProbe::read()) {
+                    let (ticks, stolen) = after.since(before);
+                    run.ticks += ticks;
+                    run.stolen += stolen;
+                }
+                run.clocks.extend(host::clock());
+                let rss_peak = self.memory.and_then(RssSampler::peak);
+                let sample = Sample { index, warmup, offset, prefill, ttft, gaps, rss_peak };
+                self.observer.sampled(&run.case, &sample)?;
+                run.samples.push(sample);
+                Ok(())
+            }
+            Err(failure) => self.end(run, Status::Failed, Some(failure.to_string())),
+        }
+    }
+
+    fn end(&mut self, run: &mut CaseRun, status: Status, error: Option<String>) -> Told {
+        (run.ended, run.status, run.error) = (true, status, error);
+        self.observer.ended(&run.result())
+    }
+}
+
+/// Prompts differ from sample to sample and from case to case, and not from run to run.
+fn sample_seed(seed: u64, case: &Case, index: u32) -> u64 {
+    let mut mixed = seed;
+    for part in [case.isl, case.osl, case.depth, case.batch, index] {
+        mixed = SmallRng::seed_from_u64(mixed ^ u64::from(part)).next_u64();
+    }
+    mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineError;
+    use crate::scripted::ScriptedEngine;
+
+    const CASE: Case = Case { isl: 10, osl: 3, depth: 0, batch: 2 };
+
+    #[derive(Default)]
+    struct Log {
+        order: Vec<(Case, bool)>,
+        ended: Vec<(Case, Status)>,
+        stop_after: Option<usize>,
+        stop: std::sync::Arc<AtomicBool>,
+    }
+
+    impl Observer for Log {
+        fn begins(&mut self, case: &Case, warmup: bool, _: usize) -> Told {
+            self.order.push((*case, warmup));
+            if self.stop_after == Some(self.order.len()) {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+        fn sampled(&mut self, _: &Case, _: &Sample) -> Told {
+            Ok(())
+        }
+        fn ended(&mut self, result: &CaseResult) -> Told {
+            self.ended.push((result.case, result.status));
+            Ok(())
+        }
+    }
+
+    fn go(
+        engine: &mut ScriptedEngine,
+        cases: &[Case],
+        options: &RunOptions,
+        log: &mut Log,
+    ) -> Vec<CaseResult> {
+        let stop = std::sync::Arc::clone(&log.stop);
+        run(engine, cases, options, None, &stop, log).unwrap()
+    }
+
+    fn timing(total: f64) -> Timing {
+        let third = Seconds::new(total / 3.0);
+        Timing { prefill: third, ttft: third, gaps: vec![third, third] }
+    }
+
+    #[test]
+    fn it_warms_up_until_steady_and_stops_when_the_interval_is_narrow() {
+        let mut engine = ScriptedEngine::playing(
+            [9.0, 3.0, 3.0].map(timing).into_iter().chain(vec![timing(3.0); 5]).collect(),
+        );
+        let mut log = Log::default();
+        let options = RunOptions { max_time: Seconds::new(100.0), ..RunOptions::default() };
+        let results = go(&mut engine, &[CASE], &options, &mut log);
+        let result = &results[0];
+        assert_eq!((result.status, result.steady), (Status::Ok, true));
+        // Three warm-ups (9 s, 3 s, 3 s agree), then the fewest: five equal samples have no spread.
+        assert_eq!(result.samples.iter().filter(|s| s.warmup).count(), 3);
+        assert_eq!(result.samples.len(), 8);
+        assert_eq!(result.samples[7].index, 7);
+        // The clock is the script's: 9 + 6 * 3 s had passed before the last sample.
+        assert!((result.samples[7].offset.get() - 27.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn it_goes_on_while_the_interval_is_wide_until_the_time_is_up() {
+        let mut high = false;
+        let mut engine = ScriptedEngine::new(move |_, _| {
+            high = !high;
+            Ok(timing(if high { 1.2 } else { 0.8 }))
+        });
+        let options = RunOptions { max_time: Seconds::new(12.0), ..RunOptions::default() };
+        let results = go(&mut engine, &[CASE], &options, &mut Log::default());
+        assert!(!results[0].steady);
+        let counted = results[0].samples.iter().filter(|s| !s.warmup).count();
+        // 12 s of samples of 1 s on average
+        assert_eq!(counted, 12);
+    }
+
+    #[test]
+    fn cases_take_turns() {
+        let other = Case { batch: 4, ..CASE };
+        let mut log = Log::default();
+        let mut engine = ScriptedEngine::steady(100.0, 10.0);
+        go(&mut engine, &[CASE, other], &RunOptions::default(), &mut log);
+        let measured: Vec<Case> =
+            log.order.iter().filter(|(_, warmup)| !warmup).map(|(c, _)| *c).collect();
+        for round in measured.chunks_exact(2).take(5) {
+            assert!(round.contains(&CASE) && round.contains(&other), "{round:?}");
+        }
+        let first = measured.chunks_exact(2).map(|round| round[0]).collect::<Vec<_>>();
+        assert!(first.contains(&CASE) && first.contains(&other), "always the same order");
+    }
+
+    #[test]
+    fn a_failing_case_is_a_result_and_the_others_go_on() {
+        let other = Case { batch: 4, ..CASE };
+        let too_long = Case { isl: 5_000, ..CASE };
+        let mut engine = ScriptedEngine::new(|case, _| {
+            if case.batch == 4 { Err(EngineError::Diverged) } else { Ok(timing(1.0)) }
+        });
+        let results =
+            go(&mut engine, &[CASE, other, too_long], &RunOptions::default(), &mut Log::default());
+        assert_eq!(results[0].status, Status::Ok);
+        assert_eq!(results[1].status, Status::Failed);
+        assert_eq!(
+            results[1].error.as_deref(),
+            Some("the output diverged: the logits hold NaN or infinity")
+        );
+        assert_eq!(results[2].status, Status::Failed);
+        assert!(results[2].samples.is_empty());
+    }
+
+    #[test]
+    fn stopping_keeps_what_was_measured() {
+        let other = Case { batch: 4, ..CASE };
+        let mut log = Log { stop_after: Some(7), ..Log::default() };
+        let mut engine = ScriptedEngine::steady(100.0, 10.0);
+        let results = go(&mut engine, &[CASE, other], &RunOptions::default(), &mut log);
+        assert_eq!(log.ended.len(), 2);
+        assert!(log.ended.iter().all(|(_, status)| *status == Status::Interrupted));
+        assert_eq!(results.iter().map(|r| r.samples.len()).sum::<usize>(), 7);
+    }
+
+    #[test]
+    fn prompts_differ_within_a_run_and_not_between_runs() {
+        let seeds = |seed| (0..4).map(|i| sample_seed(seed, &CASE, i)).collect::<Vec<_>>();
+        assert_eq!(seeds(1), seeds(1));
+        assert_ne!(seeds(1), seeds(2));
+        assert_ne!(seeds(1)[0], seeds(1)[1]);
+    }
+}
