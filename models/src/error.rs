@@ -135,8 +135,13 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// The inference library failed.
-    #[error("candle: {0}")]
+    #[error("candle: {}", first_line(.0))]
     Candle(#[from] candle_core::Error),
+}
+
+/// The first line of an error of candle, which may carry a backtrace below.
+pub(crate) fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// The up to three of `known` that are most like `name`, joined for a message.

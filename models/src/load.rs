@@ -83,7 +83,7 @@ pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, Mod
             let (weights, per_step) = file.weight_bytes();
             let tokenizer = TextTokenizer::from_gguf(&file.content);
             let model =
-                file.family.open_gguf(&file.spec, file.content, &mut file.reader, device)?;
+                file.family.open_gguf(&file.spec, &file.content, &mut file.reader, device)?;
             (wrap(model, weights, per_step), tokenizer)
         }
         Found::Checkpoint { checkpoint, folder } => {
@@ -108,7 +108,7 @@ pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, Mod
         }
         Found::Dummy { family, quant } => {
             let (content, mut reader) = dummy::gguf(family, &info.spec, quant);
-            let model = family.open_gguf(&info.spec, content, &mut reader, device)?;
+            let model = family.open_gguf(&info.spec, &content, &mut reader, device)?;
             let (weights, per_step) =
                 (info.spec.weight_bytes(quant), info.spec.weight_bytes_per_step(quant));
             (wrap(model, weights, per_step), Err(no_text()))

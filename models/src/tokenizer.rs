@@ -32,9 +32,8 @@ impl TextTokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`] where it has none, or of a kind that is not byte-pair encoding.
     pub fn from_gguf(content: &Content) -> Result<Self, ModelError> {
-        let mut tokenizer = Tokenizer::from_gguf(content).map_err(|error| {
-            ModelError::Tokenizer { reason: super::source::gguf::first_line(&error) }
-        })?;
+        let mut tokenizer = Tokenizer::from_gguf(content)
+            .map_err(|error| ModelError::Tokenizer { reason: crate::error::first_line(&error) })?;
         let kind = content.metadata.get("tokenizer.ggml.pre").and_then(|v| v.to_string().ok());
         if kind.is_some_and(|kind| kind == "smollm") {
             // candle takes this for plain GPT-2, which puts a space in front and keeps numbers whole.

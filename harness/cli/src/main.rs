@@ -1,1 +1,79 @@
-fn main() {}
+//! `freeweights`: what a "free" open-weight model really costs to run, measured on your hardware.
+//!
+//! This crate is the only one that knows the command line, prints, and exits. One file per
+//! subcommand lies in [`commands`].
+
+mod commands;
+mod exit;
+mod lists;
+mod measuring;
+mod print;
+mod progress;
+mod results;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use std::process::ExitCode;
+
+/// What a "free" open-weight model really costs to run, measured on your hardware.
+///
+/// Without a command it does the main job on an embedded default: benchmark, cost, comparison with
+/// dated API prices, in about a minute and without a network.
+#[derive(Parser)]
+#[command(name = "freeweights", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  freeweights                                     the main job on dummy:smollm2-135m
+  freeweights run model.gguf                      the same on a model of yours
+  freeweights bench model.gguf --isl 512 --osl 128 --batch 1,4,16
+  freeweights cost RESULTS --set demand.requests_per_day=50000
+  freeweights prices llama-3.1-8b
+
+Exit status: 0 good, 1 some cases failed, 2 bad usage or bad input, 3 inconclusive.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job: bench, then cost.
+    Run(commands::run::RunArgs),
+    /// Measure models on this machine.
+    Bench(commands::bench::BenchArgs),
+    /// What measured records cost, beside API prices.
+    Cost(commands::cost::CostArgs),
+    /// This machine and its measured ceilings.
+    Hardware(commands::hardware::HardwareArgs),
+    /// Known models: sizes, and whether they fit here.
+    Models(commands::models::ModelsArgs),
+    /// Known API prices, with dates and sources.
+    Prices(commands::prices::PricesArgs),
+    /// Write a completion script for a shell.
+    Completions(commands::completions::CompletionsArgs),
+}
+
+fn main() -> ExitCode {
+    // clap exits with 2 by itself on bad usage, with 0 on --help and --version.
+    let given = Arguments::parse().command;
+    // No command at all is `run` with all its defaults.
+    let command = given.or_else(|| Arguments::parse_from(["freeweights", "run"]).command);
+    let Some(command) = command else { return Exit::BadInput.into() };
+    let done = match command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Cost(args) => commands::cost::run(&args),
+        Command::Hardware(args) => commands::hardware::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Prices(args) => commands::prices::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            print::complain(&format!("error: {error:#}"));
+            Exit::BadInput.into()
+        }
+    }
+}

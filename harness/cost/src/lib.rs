@@ -1,1 +1,48 @@
 //! Prices, scenarios and the total cost of ownership of a measured machine.
+//!
+//! Records and a scenario go in, an [`Assessment`] comes out: what a million tokens cost on this
+//! hardware at this demand, what an API charges for them, and where the two meet. There is no
+//! model, no network, no clock and no printing here; the date of today is handed in.
+//!
+//! - [`finance`], [`energy`], [`staff`], [`sizing`], [`utilisation`], [`allocation`], [`blend`],
+//!   [`break_even`]: each formula as one small function with its units and its source.
+//! - [`figure`]: a value that carries its label, its source and its date.
+//! - [`scenario`]: who asks, how much, on what terms.
+//! - [`prices`]: what APIs charge, with the date each price was checked.
+//! - [`operating_point`]: the record whose throughput the bill is divided by.
+//! - [`assess()`]: all of it together.
+//!
+//! Not here yet: uncertainty beyond the interval of the measurement, traces, discounts of APIs
+//! (cached input, batch, plans), prices that fall over time.
+
+pub mod allocation;
+pub mod assess;
+mod assessment;
+pub mod bill;
+pub mod blend;
+pub mod break_even;
+pub mod energy;
+mod error;
+pub mod facts;
+pub mod figure;
+pub mod finance;
+mod group;
+pub mod machine;
+mod nearest;
+pub mod operating_point;
+pub mod people;
+pub mod prices;
+pub mod scenario;
+mod sentence;
+pub mod sizing;
+pub mod staff;
+pub mod utilisation;
+
+pub use assess::{assess, assess_all};
+pub use assessment::{
+    ASSESSMENT_VERSION, ApiComparison, Assessment, DemandSummary, Estimate, Fleet, UnitCost,
+};
+pub use error::CostError;
+pub use figure::{Figure, Label, ListedFigure};
+pub use prices::{ApiPrice, Catalogue, Class};
+pub use scenario::{Override, Scenario};

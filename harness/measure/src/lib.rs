@@ -23,5 +23,5 @@ pub use load::{LoadRequest, Ready, load_candle};
 pub use local::{LocalEngine, Prompt};
 pub use memory::RssSampler;
 pub use record_of::{BuildInfo, RunContext, case_id, record_of};
-pub use runner::{CaseResult, Observer, RunOptions, run};
+pub use runner::{CaseFacts, CaseResult, Observer, RunOptions, run};
 pub use scripted::ScriptedEngine;

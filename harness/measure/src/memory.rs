@@ -8,12 +8,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the resident memory is read.
-const PERIOD: Duration = Duration::from_millis(10);
+const PERIOD: Duration = Duration::from_millis(20);
 
 /// A thread that reads the resident memory of the process until it is dropped.
 ///
-/// The counter is the kernel's own (`/proc/self/statm` on Linux). A peak shorter than ten
-/// milliseconds can be missed; KV caches and weights stay for longer than that.
+/// The counter is the kernel's own (`/proc/self/statm` on Linux). A peak shorter than
+/// twenty milliseconds can be missed; KV caches and weights stay for longer than that.
 #[derive(Debug)]
 pub struct RssSampler {
     shared: Arc<Shared>,

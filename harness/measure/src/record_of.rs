@@ -1,6 +1,6 @@
 //! From what was measured to a row.
 
-use crate::engine::Engine;
+use crate::engine::EngineInfo;
 use crate::runner::CaseResult;
 use freeweights_record::units::{BitsPerWeight, Bytes, Seconds, Tokens};
 use freeweights_record::{Host, Record, SCHEMA_VERSION, metric, stats, summarise};
@@ -33,8 +33,7 @@ pub struct RunContext {
 
 /// The name of a case within its run: engine, device, threads, model, quantisation and shape.
 #[must_use]
-pub fn case_id(engine: &dyn Engine, case: &crate::Case) -> String {
-    let info = engine.info();
+pub fn case_id(info: &EngineInfo, case: &crate::Case) -> String {
     let threads = info.threads.map(|n| format!("-t{n}")).unwrap_or_default();
     let quant = info.model.quant.as_deref().unwrap_or("unknown");
     format!("{}-{}{threads}-{}-{quant}-{case}", info.engine, info.device, info.model.name)
@@ -44,17 +43,17 @@ pub fn case_id(engine: &dyn Engine, case: &crate::Case) -> String {
 #[must_use]
 pub fn record_of(
     context: &RunContext,
-    engine: &dyn Engine,
+    info: &EngineInfo,
     result: &CaseResult,
     started_at: String,
 ) -> Record {
-    let (host, info, case) = (&context.host, engine.info(), &result.case);
+    let (host, case) = (&context.host, &result.case);
     let model = &info.model;
     let features = host.cpu_features.join(" ");
     let mut record = Record {
         schema_version: SCHEMA_VERSION,
         run_id: context.run_id.clone(),
-        case_id: case_id(engine, case),
+        case_id: case_id(info, case),
         started_at,
         freeweights_version: context.build.version.clone(),
         git_commit: context.build.git_commit.clone(),
@@ -91,7 +90,7 @@ pub fn record_of(
         steady: Some(result.steady),
         load_s: model.load,
         rss_weights_bytes: model.rss_weights,
-        // No counter is read yet on this path: nothing is known, and nothing is claimed.
+        // Nothing reads an energy counter: nothing is known, and nothing is claimed.
         energy_source: Some("none".into()),
         clock_mhz_mean: result.clock,
         steal_percent: result.steal,
@@ -101,10 +100,10 @@ pub fn record_of(
     };
     summarise(&mut record, &result.samples, case.shape(), context.seed);
     if !result.samples.is_empty() {
-        record.check = Some(engine.check().into());
-        record.kv_peak_bytes = engine.kv_bytes(case);
+        record.check = Some(result.facts.check.into());
+        record.kv_peak_bytes = result.facts.kv_bytes;
     }
-    against_ceilings(&mut record, engine, result, host);
+    against_ceilings(&mut record, result, host);
     record
 }
 
@@ -114,7 +113,7 @@ fn bits_per_weight(bytes: Option<Bytes>, params: Option<u64>) -> Option<BitsPerW
 }
 
 /// How close the medians come to what the machine was seen to do.
-fn against_ceilings(record: &mut Record, engine: &dyn Engine, result: &CaseResult, host: &Host) {
+fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
     let Some(ceilings) = &host.ceilings else { return };
     record.ceiling_read_bytes_per_s = Some(ceilings.read_bytes_per_s);
     record.ceiling_flops_per_s = Some(ceilings.f32_flops_per_s);
@@ -124,12 +123,14 @@ fn against_ceilings(record: &mut Record, engine: &dyn Engine, result: &CaseResul
         gaps.extend(&sample.gaps);
         prefills.push(sample.prefill);
     }
-    record.decode_mbu = engine
-        .decode_bytes_per_step(&result.case)
+    record.decode_mbu = result
+        .facts
+        .decode_bytes_per_step
         .zip(stats::median(&gaps).ok())
         .map(|(bytes, step)| metric::decode_mbu(bytes, step, ceilings.read_bytes_per_s));
-    record.prefill_mfu = engine
-        .prefill_flops(&result.case)
+    record.prefill_mfu = result
+        .facts
+        .prefill_flops
         .zip(stats::median(&prefills).ok())
         .map(|(flops, time)| metric::prefill_mfu(flops, time, ceilings.f32_flops_per_s));
 }
@@ -137,7 +138,7 @@ fn against_ceilings(record: &mut Record, engine: &dyn Engine, result: &CaseResul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Case, Grid, Observer, RunOptions, ScriptedEngine, run};
+    use crate::{Case, Engine, Grid, Observer, RunOptions, ScriptedEngine, run};
     use freeweights_record::host::Ceilings;
     use freeweights_record::units::{BytesPerSecond, FlopsPerSecond, TokensPerSecond};
     use freeweights_record::{Sample, Status};
@@ -183,7 +184,7 @@ mod tests {
         };
         let host = Host { ceilings: Some(ceilings), ..Host::default() };
         let context = RunContext { run_id: "run".into(), host, seed: 42, ..RunContext::default() };
-        let record = record_of(&context, &engine, &results[0], "2026-01-01T00:00:00Z".into());
+        let record = record_of(&context, engine.info(), &results[0], "2026-01-01T00:00:00Z".into());
 
         assert_eq!(record.case_id, "scripted-cpu-t1-scripted-1m-f32-isl100-osl4-d0-b2");
         assert_eq!((record.status, record.check.as_deref()), (Status::Ok, Some("none")));

@@ -6,7 +6,7 @@ use crate::host::{self, HostProbe};
 use crate::memory::RssSampler;
 use crate::steady;
 use freeweights_record::stats::{bootstrap_t_interval, mean};
-use freeweights_record::units::{Megahertz, Percent, Seconds, TokensPerSecond};
+use freeweights_record::units::{Bytes, Flops, Megahertz, Percent, Seconds, TokensPerSecond};
 use freeweights_record::{Sample, Status, metric};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -50,6 +50,32 @@ pub struct CaseResult {
     pub steal: Option<Percent>,
     /// Mean clock of the CPUs at the ends of its samples.
     pub clock: Option<Megahertz>,
+    /// What the engine knows of the case without running it.
+    pub facts: CaseFacts,
+}
+
+/// What an engine knows of a case without running it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CaseFacts {
+    /// What the output was checked against.
+    pub check: &'static str,
+    /// Bytes of the KV cache when the case ends.
+    pub kv_bytes: Option<Bytes>,
+    /// Bytes one decode step in the middle of the case must read.
+    pub decode_bytes_per_step: Option<Bytes>,
+    /// Operations of the whole batch's prefill.
+    pub prefill_flops: Option<Flops>,
+}
+
+impl CaseFacts {
+    fn of(engine: &dyn Engine, case: &Case) -> Self {
+        Self {
+            check: engine.check(),
+            kv_bytes: engine.kv_bytes(case),
+            decode_bytes_per_step: engine.decode_bytes_per_step(case),
+            prefill_flops: engine.prefill_flops(case),
+        }
+    }
 }
 
 /// Is told what happens, as it happens. An error (a full disk, say) ends the run.
@@ -119,7 +145,7 @@ pub fn run(
     for run in runs.iter_mut().filter(|run| !run.ended) {
         bench.end(run, Status::Interrupted, Some("stopped by the user".into()))?;
     }
-    Ok(runs.into_iter().map(CaseRun::into_result).collect())
+    Ok(runs.into_iter().filter_map(|run| run.result).collect())
 }
 
 /// A case under way.
@@ -133,6 +159,7 @@ struct CaseRun {
     ended: bool,
     status: Status,
     error: Option<String>,
+    result: Option<CaseResult>,
 }
 
 impl CaseRun {
@@ -147,6 +174,7 @@ impl CaseRun {
             ended: false,
             status: Status::Ok,
             error: None,
+            result: None,
         }
     }
 
@@ -177,19 +205,7 @@ impl CaseRun {
         interval.relative_half_width(centre) <= options.precision
     }
 
-    fn into_result(self) -> CaseResult {
-        CaseResult {
-            case: self.case,
-            steady: self.steady,
-            status: self.status,
-            error: self.error,
-            steal: HostProbe::steal_percent(self.ticks, self.stolen),
-            clock: mean(&self.clocks).ok(),
-            samples: self.samples,
-        }
-    }
-
-    fn result(&self) -> CaseResult {
+    fn result(&self, facts: CaseFacts) -> CaseResult {
         CaseResult {
             case: self.case,
             samples: self.samples.clone(),
@@ -198,6 +214,7 @@ impl CaseRun {
             error: self.error.clone(),
             steal: HostProbe::steal_percent(self.ticks, self.stolen),
             clock: mean(&self.clocks).ok(),
+            facts,
         }
     }
 }
@@ -271,7 +288,10 @@ impl Bench<'_> {
 
     fn end(&mut self, run: &mut CaseRun, status: Status, error: Option<String>) -> Told {
         (run.ended, run.status, run.error) = (true, status, error);
-        self.observer.ended(&run.result())
+        let result = run.result(CaseFacts::of(self.engine, &run.case));
+        self.observer.ended(&result)?;
+        run.result = Some(result);
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ pub struct ScriptedEngine {
     info: EngineInfo,
     script: Script,
     clock: Seconds,
+    refusal: Option<String>,
 }
 
 impl ScriptedEngine {
@@ -34,7 +35,7 @@ impl ScriptedEngine {
                 ..ModelFacts::default()
             },
         };
-        Self { info, script: Box::new(script), clock: Seconds::new(0.0) }
+        Self { info, script: Box::new(script), clock: Seconds::new(0.0), refusal: None }
     }
 
     /// Plays the given timings in order, whatever the case, then fails.
@@ -44,6 +45,12 @@ impl ScriptedEngine {
         Self::new(move |_, _| {
             left.pop_front().ok_or_else(|| EngineError::Scripted("the script has ended".into()))
         })
+    }
+
+    /// Stands in for an engine that could not be had: refuses every case with the reason.
+    #[must_use]
+    pub fn refusing(info: EngineInfo, reason: String) -> Self {
+        Self { info, refusal: Some(reason), ..Self::playing(Vec::new()) }
     }
 
     /// A machine of constant speed: `prefill_tps` and `decode_tps` tokens a second per sequence.
@@ -74,6 +81,9 @@ impl Engine for ScriptedEngine {
     }
 
     fn admit(&self, case: &Case) -> Result<(), EngineError> {
+        if let Some(reason) = &self.refusal {
+            return Err(EngineError::Scripted(reason.clone()));
+        }
         if case.tokens_held() > 4_096 {
             return Err(EngineError::Scripted("beyond 4096 tokens".into()));
         }

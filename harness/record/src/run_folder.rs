@@ -106,6 +106,24 @@ impl RunFolder {
         self.summary.append([record])
     }
 
+    /// Takes the folder away again where nothing was kept in it.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`].
+    pub fn discard_if_empty(&self) -> Result<(), WriteError> {
+        if !(self.summary.empty && self.raw.empty) {
+            return Ok(());
+        }
+        let files =
+            ["summary.csv", "raw.csv", "itl.csv", "host.json"].map(|name| self.path.join(name));
+        for path in files.into_iter().filter(|path| path.exists()) {
+            std::fs::remove_file(&path).map_err(|source| WriteError::Io { path, source })?;
+        }
+        // A folder that was there before and holds something else stays.
+        let _ = std::fs::remove_dir(&self.path);
+        Ok(())
+    }
+
     /// Keeps a further file of the run, whole.
     ///
     /// # Errors

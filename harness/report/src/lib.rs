@@ -1,1 +1,24 @@
 //! Tables and documents from records and assessments.
+//!
+//! Everything returns text; printing is the caller's. What is missing is `-` in tables for people,
+//! an empty cell in CSV and `null` in JSON, never 0. Tables for people round to three digits; CSV
+//! and JSON keep full precision.
+//!
+//! - [`Grid`]: a generic table that renders in every [`Format`].
+//! - [`tables`]: the tables of measurements, cost, bill and assumptions.
+//! - [`chart`]: where the self-hosted bill meets those of APIs.
+//! - [`documents`]: these put together.
+
+pub mod chart;
+pub mod documents;
+mod error;
+mod format;
+mod grid;
+mod paragraph;
+pub mod tables;
+
+pub use chart::break_even_chart;
+pub use documents::{bench_report, cost_report, run_report};
+pub use error::ReportError;
+pub use format::Format;
+pub use grid::{Cell, Column, Grid};

@@ -81,11 +81,11 @@ impl Family for Llama {
     fn open_gguf(
         &self,
         spec: &ModelSpec,
-        content: Content,
-        mut source: &mut dyn Source,
+        content: &Content,
+        source: &mut dyn Source,
         device: &Device,
     ) -> Result<Box<dyn PlainModel>, ModelError> {
-        Ok(Box::new(QuantisedLlama::open(spec, content, &mut source, device)?))
+        Ok(Box::new(QuantisedLlama::open(spec, content, source, device)?))
     }
 
     fn open_dense(

@@ -50,7 +50,7 @@ pub trait Family: Sync {
     fn open_gguf(
         &self,
         spec: &ModelSpec,
-        content: Content,
+        content: &Content,
         source: &mut dyn Source,
         device: &Device,
     ) -> Result<Box<dyn PlainModel>, ModelError>;

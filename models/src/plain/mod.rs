@@ -1,4 +1,4 @@
-//! The `candle` engine: models of candle-transformers as they come, without any kernel of ours.
+//! The `candle` engine: models out of candle's own operations, without any kernel of ours.
 //!
 //! This is the plain baseline that a faster engine is compared with.
 

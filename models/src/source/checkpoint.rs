@@ -64,7 +64,7 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
     // SAFETY: the files are mapped read-only; that nobody writes to them while they are mapped is
     // the contract of every reader that maps weights.
     let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
-        bad(format!("damaged or cut short ({})", super::gguf::first_line(&error)))
+        bad(format!("damaged or cut short ({})", crate::error::first_line(&error)))
     })?;
     // A checkpoint may carry its tied head twice or leave it out, whatever its config says.
     if !spec.tied_embeddings && tensors.get("lm_head.weight").is_err() {

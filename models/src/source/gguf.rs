@@ -1,6 +1,6 @@
 //! GGUF files: the header read and believed only as far as the file's length bears it out.
 
-use crate::error::ModelError;
+use crate::error::{ModelError, first_line};
 use crate::families::{self, Family};
 use crate::quant::Quant;
 use crate::spec::ModelSpec;
@@ -60,11 +60,6 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
         content,
         reader,
     })
-}
-
-/// The first line of an error of candle, which may carry a backtrace below.
-pub(crate) fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Every tensor the family needs is there, in its shape, inside the file.

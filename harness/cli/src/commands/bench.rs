@@ -1,0 +1,134 @@
+//! `freeweights bench [MODEL..]`: the arguments, and what is printed in the end.
+
+use super::OutputFormat;
+use crate::exit::Exit;
+use crate::lists::{Counts, counts, positive_counts};
+use crate::measuring::{self, Measured};
+use crate::print;
+use clap::{Args, ValueEnum};
+use freeweights_measure::{Grid, RunOptions};
+use freeweights_models::ModelId;
+use freeweights_record::summary_text;
+use freeweights_record::units::Seconds;
+use freeweights_report::bench_report;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Measure models on this machine: tokens per second, latency, memory.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  freeweights bench\n  freeweights bench model.gguf --isl 128,512 --osl 64 --batch 1-4\n  freeweights bench dummy:llama-3.2-1b:q8_0 --depth 0,1024 --threads 1\n  freeweights bench model.gguf --prompt \"The capital of France is\" --show-text\n  freeweights bench org/name@main:model-q4_k_m.gguf --format csv > rows.csv"
+)]
+pub struct BenchArgs {
+    /// Models: a .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or
+    /// dummy:PRESET[:QUANT] for random weights in the true shape.
+    #[arg(value_name = "MODEL", default_value = "dummy:smollm2-135m")]
+    pub models: Vec<ModelId>,
+    /// What runs the model.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "candle")]
+    pub engine: Vec<EngineName>,
+    /// Where it runs: cpu, cuda:0.
+    #[arg(long, value_delimiter = ',', default_value = "cpu")]
+    pub device: Vec<String>,
+    /// Input tokens of each sequence: a list, or ranges as in 128-512+128.
+    #[arg(long, value_parser = positive_counts, default_value = "128")]
+    pub isl: Counts,
+    /// Output tokens of each sequence, the first included.
+    #[arg(long, value_parser = positive_counts, default_value = "64")]
+    pub osl: Counts,
+    /// Tokens in the KV cache before the measurement begins.
+    #[arg(long, value_parser = counts, default_value = "0")]
+    pub depth: Counts,
+    /// Sequences stepped together.
+    #[arg(long, value_parser = positive_counts, default_value = "1,4")]
+    pub batch: Counts,
+    /// CPU threads; all CPUs without it.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// Fewest samples of a case; intervals need 5.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repetitions: u32,
+    /// Seconds of measuring after which a case with its fewest samples ends.
+    #[arg(long, default_value_t = 10.0, value_parser = positive_seconds, value_name = "SECONDS")]
+    pub max_time: f64,
+    /// Half-width of the 95% interval that ends a case early, in percent of the mean.
+    #[arg(long, default_value_t = 2.0, value_parser = positive_percent, value_name = "PERCENT")]
+    pub precision: f64,
+    /// Seed of prompts, order and intervals.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Continue this text in place of random token ids; its length is the isl.
+    #[arg(long, value_name = "TEXT", conflicts_with = "isl")]
+    pub prompt: Option<String>,
+    /// Print the text that was written.
+    #[arg(long, requires = "prompt")]
+    pub show_text: bool,
+    /// Folder for the results; without it a fresh one under freeweights-results.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How to write the result to standard output.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: OutputFormat,
+}
+
+/// What runs a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// candle-transformers as it comes.
+    Candle,
+    /// A machine of constant speed that exists in tests only.
+    #[value(hide = true)]
+    Scripted,
+}
+
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    positive(text, "seconds", f64::MAX)
+}
+
+fn positive_percent(text: &str) -> Result<f64, String> {
+    positive(text.trim_end_matches('%'), "percent", 100.0)
+}
+
+fn positive(text: &str, unit: &str, most: f64) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 && value <= most => Ok(value),
+        _ => Err(format!("give {unit} above 0, as in 10")),
+    }
+}
+
+impl BenchArgs {
+    /// The sweep, for a prompt of so many tokens or for the lengths given.
+    pub fn grid(&self, prompt_tokens: Option<u32>) -> Grid {
+        Grid {
+            isl: prompt_tokens.map_or_else(|| self.isl.0.clone(), |length| vec![length]),
+            osl: self.osl.0.clone(),
+            depth: self.depth.0.clone(),
+            batch: self.batch.0.clone(),
+        }
+    }
+
+    /// How long and how often.
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
+            repetitions: self.repetitions,
+            max_time: Seconds::new(self.max_time),
+            precision: self.precision / 100.0,
+            seed: self.seed,
+        }
+    }
+}
+
+pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    let measured = measuring::measure(args)?;
+    print::data(&report(&measured, args.format)?)?;
+    print::note(&format!("results: {}", measured.folder.path().display()));
+    Ok(measured.exit())
+}
+
+/// What was measured, in the format asked for. CSV has every column of summary.csv.
+pub fn report(measured: &Measured, format: OutputFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        OutputFormat::Csv => summary_text(&measured.records)?,
+        format => bench_report(&measured.records, &measured.host, format.into(), print::width())?,
+    })
+}

@@ -1,0 +1,46 @@
+//! `freeweights hardware`: this machine, and what it was measured to be able to do.
+
+use super::OutputFormat;
+use crate::exit::Exit;
+use crate::print;
+use crate::progress::Progress;
+use clap::Args;
+use freeweights_measure::{capture_host, measure_ceilings};
+use freeweights_report::tables;
+use std::num::NonZeroUsize;
+
+/// Describe this machine and measure its ceilings: read bandwidth and arithmetic peaks.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  freeweights hardware\n  freeweights hardware --threads 1 --format json\n  freeweights hardware --no-ceilings"
+)]
+pub struct HardwareArgs {
+    /// Threads to measure with; all CPUs without it.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Only describe, measure nothing.
+    #[arg(long)]
+    no_ceilings: bool,
+    /// How to write the result.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+pub fn run(args: &HardwareArgs) -> anyhow::Result<Exit> {
+    let mut host = capture_host();
+    if !args.no_ceilings {
+        let _spinner = Progress::spinner("measuring what this machine can read and compute");
+        host.ceilings = Some(measure_ceilings(args.threads.unwrap_or_else(all_cpus)));
+    }
+    let text = match args.format {
+        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&host)?),
+        format => tables::host(&host).render(format.into(), print::width())?,
+    };
+    print::data(&text)?;
+    Ok(Exit::Good)
+}
+
+/// CPUs this process may use.
+pub fn all_cpus() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,33 @@
+//! `freeweights prices [TEXT]`: the catalogue of API prices.
+
+use super::{OutputFormat, today};
+use crate::exit::Exit;
+use crate::print;
+use clap::Args;
+use freeweights_cost::Catalogue;
+use freeweights_report::tables;
+
+/// List API prices, each with its date and its source.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  freeweights prices llama-3.1-8b\n  freeweights prices openai/ --format csv"
+)]
+pub struct PricesArgs {
+    /// Part of a provider/model id; everything without it.
+    text: Option<String>,
+    /// How to write the result.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+pub fn run(args: &PricesArgs) -> anyhow::Result<Exit> {
+    let (catalogue, today) = (Catalogue::bundled(), today());
+    let text = args.text.as_deref().unwrap_or_default();
+    let found = catalogue.list(text, today);
+    if found.is_empty() {
+        let nearest = catalogue.nearest(text).join(", ");
+        anyhow::bail!("no price matches {text:?}; nearest: {nearest}");
+    }
+    print::data(&tables::prices(&found, today).render(args.format.into(), print::width())?)?;
+    Ok(Exit::Good)
+}

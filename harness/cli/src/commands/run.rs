@@ -1,0 +1,54 @@
+//! `freeweights run`, and `freeweights` alone: measure, then cost.
+
+use super::OutputFormat;
+use super::bench::{self, BenchArgs};
+use super::cost::{self, Terms};
+use crate::exit::Exit;
+use crate::measuring;
+use crate::print;
+use clap::Args;
+use freeweights_record::{Status, summary_text};
+use freeweights_report::run_report;
+
+/// The main job: measure models here, cost them, and compare with dated API prices.
+///
+/// `--format csv` writes the measurements; `freeweights cost FOLDER --format csv` writes the costs.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  freeweights run\n  freeweights run model.gguf --batch 1,8\n  freeweights run dummy:llama-3.2-1b:q4_k_m --scenario rented-cloud\n  freeweights run model.gguf --set demand.requests_per_day=50000 --explain"
+)]
+pub struct RunArgs {
+    #[command(flatten)]
+    bench: BenchArgs,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    // Terms that make no sense are refused before a minute is spent on measuring.
+    let scenario = args.terms.scenario()?;
+    let measured = measuring::measure(&args.bench)?;
+    let format = args.bench.format;
+    if !measured.records.iter().any(|record| record.status == Status::Ok) {
+        print::data(&bench::report(&measured, format)?)?;
+        print::complain("nothing was measured to the end, so there is nothing to cost");
+        return Ok(Exit::SomeFailed);
+    }
+    let (assessments, costed) = cost::assess(&measured.records, &scenario)?;
+    let json = serde_json::to_string_pretty(&assessments)?;
+    measured.folder.write_file("assessment.json", &format!("{json}\n"))?;
+    let text = match format {
+        OutputFormat::Csv => summary_text(&measured.records)?,
+        format => run_report(
+            &measured.records,
+            &measured.host,
+            &assessments,
+            args.terms.explain,
+            format.into(),
+            print::width(),
+        )?,
+    };
+    print::data(&text)?;
+    print::note(&format!("results: {}", measured.folder.path().display()));
+    Ok(if costed == Exit::Good { measured.exit() } else { costed })
+}

@@ -1,0 +1,280 @@
+//! From arguments to records: load each model, run its cases, keep everything as it comes.
+
+use crate::commands::OutputFormat;
+use crate::commands::bench::{BenchArgs, EngineName};
+use crate::commands::hardware::all_cpus;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::{print, results};
+use freeweights_measure::{
+    BuildInfo, Case, CaseResult, Engine, EngineInfo, LoadRequest, LocalEngine, ModelFacts,
+    Observer, RssSampler, RunContext, ScriptedEngine, capture_host, case_id, load_candle,
+    measure_ceilings, record_of, run,
+};
+use freeweights_models::{ModelError, ModelId, TextTokenizer, inspect, open_device};
+use freeweights_record::{Host, Record, RunFolder, Sample, SampleOf, Status};
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a run leaves behind.
+pub struct Measured {
+    /// One record per case, in the order in which the cases ended.
+    pub records: Vec<Record>,
+    /// The machine, with its ceilings.
+    pub host: Host,
+    /// Where everything is kept.
+    pub folder: RunFolder,
+}
+
+impl Measured {
+    /// Good, or some cases failed.
+    pub fn exit(&self) -> Exit {
+        let all_good = self.records.iter().all(|record| record.status == Status::Ok);
+        if all_good { Exit::Good } else { Exit::SomeFailed }
+    }
+}
+
+/// One engine of the run.
+struct Plan {
+    engine: EngineName,
+    device: String,
+    model: ModelId,
+}
+
+/// Measures everything the arguments ask for.
+///
+/// Bad input is refused before anything is measured; what fails later becomes a row.
+pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
+    let threads = args.threads.unwrap_or_else(all_cpus);
+    use_threads(threads.get());
+    let plans = plans(args);
+    for plan in &plans {
+        refuse_early(plan, args)?;
+    }
+    let now = jiff::Timestamp::now();
+    let run_id = results::fresh_run_id(now);
+    let folder = RunFolder::create(&results::folder(args.out.as_deref(), &run_id))?;
+    let stop = stop_on_interrupt();
+
+    let mut host = capture_host();
+    {
+        let _spinner = Progress::spinner("measuring the ceilings of this machine");
+        host.ceilings = Some(measure_ceilings(threads));
+    }
+    folder.write_file("host.json", &format!("{}\n", serde_json::to_string_pretty(&host)?))?;
+    let context = RunContext { run_id, build: build_info(), host, seed: args.seed };
+    let mut keeper = Keeper { folder, context, records: Vec::new(), stop };
+    for plan in &plans {
+        if !keeper.stop.load(Ordering::Relaxed) {
+            keeper.measure(plan, args, threads.get())?;
+        }
+    }
+    let Keeper { folder, context, records, .. } = keeper;
+    Ok(Measured { records, host: context.host, folder })
+}
+
+fn plans(args: &BenchArgs) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for model in &args.models {
+        for device in &args.device {
+            for &engine in &args.engine {
+                plans.push(Plan { engine, device: device.clone(), model: model.clone() });
+            }
+        }
+    }
+    plans
+}
+
+/// Tells candle how many threads to use; its pools are made at their first use.
+fn use_threads(threads: usize) {
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        // SAFETY: this runs before the process starts its first thread, so nobody reads the
+        // environment at the same time.
+        unsafe { std::env::set_var(name, threads.to_string()) };
+    }
+}
+
+/// What is certain to fail is refused while nothing has been measured and no folder made.
+fn refuse_early(plan: &Plan, args: &BenchArgs) -> Result<(), ModelError> {
+    if plan.engine == EngineName::Scripted {
+        return Ok(());
+    }
+    open_device(&plan.device)?;
+    let info = inspect(&plan.model, true)?;
+    if args.prompt.is_some() {
+        return Ok(());
+    }
+    let held = args.grid(None).cases().into_iter().map(|case| case.tokens_held()).min();
+    let wanted = held.and_then(|held| usize::try_from(held).ok()).unwrap_or(0);
+    if wanted > info.spec.context {
+        let whose = "the model".to_owned();
+        return Err(ModelError::BeyondContext { wanted, limit: info.spec.context, whose });
+    }
+    Ok(())
+}
+
+/// The first Ctrl-C ends the run after the sample in flight, the second at once.
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let handler = ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        print::note("stopping after this sample; press Ctrl-C again to stop at once");
+    });
+    if handler.is_err() {
+        print::note("Ctrl-C cannot be caught here: it will end the run at once");
+    }
+    stop
+}
+
+fn build_info() -> BuildInfo {
+    let known = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
+    BuildInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        git_commit: known(option_env!("FREEWEIGHTS_COMMIT")),
+        profile: env!("FREEWEIGHTS_PROFILE").into(),
+        flags: known(option_env!("FREEWEIGHTS_FLAGS")),
+    }
+}
+
+/// Keeps what is measured, the moment it is.
+struct Keeper {
+    folder: RunFolder,
+    context: RunContext,
+    records: Vec<Record>,
+    stop: Arc<AtomicBool>,
+}
+
+type Told = Result<(), Box<dyn Error + Send + Sync>>;
+
+impl Keeper {
+    fn measure(&mut self, plan: &Plan, args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
+        if plan.engine == EngineName::Scripted {
+            return self.run_cases(&mut ScriptedEngine::steady(400.0, 50.0), None, args);
+        }
+        let request = LoadRequest {
+            model: plan.model.clone(),
+            device: plan.device.clone(),
+            threads: u32::try_from(threads).ok(),
+            prompt: args.prompt.clone(),
+            progress: true,
+        };
+        let spinner = Progress::spinner(&format!("loading {}", plan.model));
+        let mut ready = match load_candle(&request) {
+            Ok(ready) => ready,
+            // Bad input on the only model is the user's to mend; behind others it is a row.
+            Err(error) if self.records.is_empty() => {
+                self.folder.discard_if_empty()?;
+                return Err(error.into());
+            }
+            Err(error) => return self.keep_refusal(plan, args, &error),
+        };
+        drop(spinner);
+        self.run_cases(&mut ready.engine, ready.prompt_tokens, args)?;
+        if args.show_text {
+            show_text(args, &ready.engine, ready.tokenizer.as_ref().ok())?;
+        }
+        Ok(())
+    }
+
+    fn run_cases(
+        &mut self,
+        engine: &mut dyn Engine,
+        prompt_tokens: Option<u32>,
+        args: &BenchArgs,
+    ) -> anyhow::Result<()> {
+        let cases = args.grid(prompt_tokens).cases();
+        let memory = RssSampler::start();
+        let progress = Progress::over(cases.len());
+        let stop = Arc::clone(&self.stop);
+        let (info, before) = (engine.info().clone(), self.records.len());
+        let mut watch = Watch { keeper: self, progress, info, started: HashMap::new() };
+        run(engine, &cases, &args.options(), Some(&memory), &stop, &mut watch)
+            .map_err(|error| anyhow::anyhow!(error))?;
+        drop(watch.progress);
+        // Files have the cases in the order in which they ended, people read them by shape.
+        self.records[before..]
+            .sort_by_key(|record| (record.isl, record.osl, record.depth, record.batch));
+        let (reads, share) = memory.cost();
+        print::note(&format!(
+            "memory was read {reads} times, which took {:.2}% of one CPU",
+            100.0 * share
+        ));
+        Ok(())
+    }
+
+    /// A model that cannot be loaded behind others that could is a row for each of its cases.
+    fn keep_refusal(
+        &mut self,
+        plan: &Plan,
+        args: &BenchArgs,
+        error: &ModelError,
+    ) -> anyhow::Result<()> {
+        let info = EngineInfo {
+            engine: "candle".into(),
+            engine_version: None,
+            device: plan.device.clone(),
+            threads: None,
+            model: ModelFacts { name: plan.model.to_string(), ..ModelFacts::default() },
+        };
+        let mut engine = ScriptedEngine::refusing(info, error.to_string());
+        self.run_cases(&mut engine, None, args)
+    }
+}
+
+/// Writes each sample and each case down as it ends, and shows where the run is.
+struct Watch<'a> {
+    keeper: &'a mut Keeper,
+    progress: Progress,
+    info: EngineInfo,
+    /// When each case was first touched.
+    started: HashMap<Case, String>,
+}
+
+impl Observer for Watch<'_> {
+    fn begins(&mut self, case: &Case, warmup: bool, so_far: usize) -> Told {
+        self.started.entry(*case).or_insert_with(|| jiff::Timestamp::now().to_string());
+        let what = if warmup { "warm-up" } else { "sample" };
+        self.progress.say(format!("{}: {case}, {what} {}", self.info.model.name, so_far + 1));
+        Ok(())
+    }
+
+    fn sampled(&mut self, case: &Case, sample: &Sample) -> Told {
+        let case_id = case_id(&self.info, case);
+        let run_id = &self.keeper.context.run_id;
+        let of = SampleOf { run_id, case_id: &case_id, shape: case.shape() };
+        Ok(self.keeper.folder.write_sample(of, sample)?)
+    }
+
+    fn ended(&mut self, result: &CaseResult) -> Told {
+        let now = || jiff::Timestamp::now().to_string();
+        let started = self.started.remove(&result.case).unwrap_or_else(now);
+        let record = record_of(&self.keeper.context, &self.info, result, started);
+        self.keeper.folder.write_record(&record)?;
+        self.keeper.records.push(record);
+        self.progress.advance();
+        Ok(())
+    }
+}
+
+fn show_text(
+    args: &BenchArgs,
+    engine: &LocalEngine,
+    tokenizer: Option<&TextTokenizer>,
+) -> anyhow::Result<()> {
+    let Some(tokenizer) = tokenizer else { return Ok(()) };
+    let written = tokenizer.decode(engine.last_output())?;
+    let text = format!("{}{written}\n\n", args.prompt.as_deref().unwrap_or_default());
+    match args.format {
+        OutputFormat::Table | OutputFormat::Md => print::data(&text),
+        // Data for a machine stays clean.
+        OutputFormat::Csv | OutputFormat::Json => {
+            print::note(&text);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The only place that writes to standard output and standard error.
+
+#![expect(clippy::print_stderr, reason = "the command line speaks to people here")]
+
+use std::io::{ErrorKind, Write};
+
+/// Width of tables where standard output is no terminal.
+const WIDTH: u16 = 120;
+
+/// Data to standard output. A reader that has gone away (`| head`) is no failure.
+///
+/// # Errors
+/// Whatever else keeps the text from being written, a full disk behind a redirection say.
+pub fn data(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line of progress or advice to standard error.
+pub fn note(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A complaint to standard error.
+pub fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Columns of the terminal, or of a page where there is none.
+pub fn width() -> u16 {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(WIDTH, |(columns, _)| columns.0)
+}

@@ -1,0 +1,302 @@
+//! The yearly bill by component.
+
+use crate::energy::{energy, yearly_energy_cost};
+use crate::error::CostError;
+use crate::figure::Machines;
+use freeweights_record::units::{
+    Fraction, Hours, Ratio, RequestsPerSecond, UsdPerKilowattHour, UsdPerRequest, UsdPerYear, Watts,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a part of the bill pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComponentKind {
+    /// The machines: depreciation and the cost of the money tied up in them.
+    Capital,
+    /// Support and spare parts.
+    Maintenance,
+    /// Electricity of busy hours.
+    EnergyActive,
+    /// Electricity of idle hours.
+    EnergyIdle,
+    /// Space and network.
+    Hosting,
+    /// Rent, electricity included.
+    Rent,
+    /// People.
+    Staff,
+}
+
+impl fmt::Display for ComponentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Capital => "capital",
+            Self::Maintenance => "maintenance",
+            Self::EnergyActive => "energy, active",
+            Self::EnergyIdle => "energy, idle",
+            Self::Hosting => "hosting",
+            Self::Rent => "rent",
+            Self::Staff => "staff",
+        })
+    }
+}
+
+/// One part of the bill.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Component {
+    /// What it pays for.
+    pub kind: ComponentKind,
+    /// How much, a year.
+    pub usd_per_year: UsdPerYear,
+    /// Its share of the total.
+    pub share: Fraction,
+}
+
+/// What a year costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bill {
+    /// The parts; their shares sum to 1.
+    pub components: Vec<Component>,
+    /// Their sum.
+    pub total_usd_per_year: UsdPerYear,
+}
+
+impl Bill {
+    /// A part of the bill; zero where the bill has no such part.
+    #[must_use]
+    pub fn of(&self, kind: ComponentKind) -> UsdPerYear {
+        self.components
+            .iter()
+            .filter(|component| component.kind == kind)
+            .map(|component| component.usd_per_year)
+            .sum()
+    }
+}
+
+/// What machines, energy and people cost, before it is known how many and how busy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// How the machines are paid for.
+    pub tenure: Tenure,
+    /// Space and network of each machine.
+    pub hosting: UsdPerYear,
+    /// People, whatever the number of machines.
+    pub staff: UsdPerYear,
+    /// Hours of a year a machine is on.
+    pub hours: Hours,
+}
+
+/// Bought or rented.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tenure {
+    /// Bought, with the electricity it takes.
+    Own {
+        /// Capital cost of each machine.
+        capital: UsdPerYear,
+        /// Maintenance of each machine.
+        maintenance: UsdPerYear,
+        /// Power when it waits.
+        idle: Watts,
+        /// Mean power when it works.
+        load: Watts,
+        /// Energy of the site over the energy of its computers.
+        pue: Ratio,
+        /// Price of electricity.
+        electricity: UsdPerKilowattHour,
+    },
+    /// Rented, electricity included.
+    Rent {
+        /// Rent of each machine.
+        rent: UsdPerYear,
+    },
+}
+
+impl Terms {
+    /// The bill of a year on so many machines that are busy for so many hours together.
+    ///
+    /// # Errors
+    /// [`CostError::NotFinite`] where a part is no finite amount.
+    pub fn bill(&self, machines: Machines, busy: Hours) -> Result<Bill, CostError> {
+        use ComponentKind as Kind;
+        let count = machines.as_f64();
+        let mut parts: Vec<(Kind, UsdPerYear)> = match self.tenure {
+            Tenure::Own { capital, maintenance, idle, load, pue, electricity } => {
+                let waiting = self.hours * count - busy;
+                vec![
+                    (Kind::Capital, capital * count),
+                    (Kind::Maintenance, maintenance * count),
+                    (Kind::EnergyActive, yearly_energy_cost(energy(load, busy, pue), electricity)),
+                    (Kind::EnergyIdle, yearly_energy_cost(energy(idle, waiting, pue), electricity)),
+                ]
+            }
+            Tenure::Rent { rent } => vec![(Kind::Rent, rent * count)],
+        };
+        parts.push((Kind::Hosting, self.hosting * count));
+        parts.push((Kind::Staff, self.staff));
+        let total: UsdPerYear = parts.iter().map(|(_, usd)| *usd).sum();
+        if !total.get().is_finite() {
+            return Err(CostError::NotFinite { what: "the yearly bill" });
+        }
+        let share = |usd: UsdPerYear| if total.get() > 0.0 { usd / total } else { 0.0 };
+        let component =
+            |(kind, usd)| Component { kind, usd_per_year: usd, share: Fraction::new(share(usd)) };
+        let components = parts.into_iter().map(component).collect();
+        Ok(Bill { components, total_usd_per_year: total })
+    }
+
+    /// What each machine costs a year when it never works.
+    #[must_use]
+    pub fn per_machine(&self) -> UsdPerYear {
+        let tenure = match self.tenure {
+            Tenure::Own { capital, maintenance, idle, pue, electricity, .. } => {
+                let idle = yearly_energy_cost(energy(idle, self.hours, pue), electricity);
+                capital + maintenance + idle
+            }
+            Tenure::Rent { rent } => rent,
+        };
+        tenure + self.hosting
+    }
+
+    /// What each request adds to the bill: the energy beyond idle of the time it takes.
+    ///
+    /// `(load_w - idle_w) * seconds * PUE * price`; USD per request.
+    #[must_use]
+    pub fn per_request(&self, capacity: RequestsPerSecond) -> UsdPerRequest {
+        match self.tenure {
+            Tenure::Own { idle, load, pue, electricity, .. } => {
+                let time = Hours::new(1.0 / (capacity.get() * 3600.0));
+                UsdPerRequest::new((electricity * energy(load - idle, time, pue)).get())
+            }
+            Tenure::Rent { .. } => UsdPerRequest::new(0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finance::{yearly_capital_cost, yearly_maintenance};
+    use crate::utilisation::busy_hours;
+    use freeweights_record::units::{RequestsPerYear, Usd, Years};
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_accelerator_by_the_hour_as_published() {
+        // arXiv 2510.26136, A800: 120,000 CNY over 3 years, always busy, 0.4 kW, PUE 1.5,
+        // 1.0 CNY/kWh, maintenance 3% a year, 7.09 CNY per USD: 0.6440 + 0.0846 + 0.0580 = 0.7866.
+        let price = Usd::new(120_000.0 / 7.09);
+        let hours = Hours::new(8_760.0);
+        let capital =
+            yearly_capital_cost(price, Usd::new(0.0), Fraction::new(0.0), Years::new(3.0)).unwrap();
+        let terms = Terms {
+            tenure: Tenure::Own {
+                capital,
+                maintenance: yearly_maintenance(price, Fraction::new(0.03)),
+                idle: Watts::new(400.0),
+                load: Watts::new(400.0),
+                pue: Ratio::new(1.5),
+                electricity: UsdPerKilowattHour::new(1.0 / 7.09),
+            },
+            hosting: UsdPerYear::new(0.0),
+            staff: UsdPerYear::new(0.0),
+            hours,
+        };
+        let bill = terms.bill(Machines::new(1), hours).unwrap();
+        let hourly = |usd: UsdPerYear| usd.get() / 8_760.0;
+        assert!((hourly(bill.total_usd_per_year) - 0.7866).abs() < 5e-5);
+        let parts = [
+            (ComponentKind::Capital, 0.6440, 0.82),
+            (ComponentKind::EnergyActive, 0.0846, 0.108),
+            (ComponentKind::Maintenance, 0.0580, 0.074),
+        ];
+        for (kind, usd, share) in parts {
+            assert!((hourly(bill.of(kind)) - usd).abs() < 5e-5, "{kind}");
+            let ours = bill.of(kind) / bill.total_usd_per_year;
+            assert!((ours - share).abs() < 2e-3, "{kind}: {ours}");
+        }
+    }
+
+    #[test]
+    fn a_small_service_as_published() {
+        // 3 instances of 2 GPUs fit one server of 8: 320,000 / 4 + 3,000 + 4,500 = 87,500 a year.
+        let capital = yearly_capital_cost(
+            Usd::new(320_000.0),
+            Usd::new(0.0),
+            Fraction::new(0.0),
+            Years::new(4.0),
+        );
+        let terms = Terms {
+            tenure: Tenure::Rent { rent: UsdPerYear::new(3_000.0) + capital.unwrap() },
+            hosting: UsdPerYear::new(4_500.0),
+            staff: UsdPerYear::new(0.0),
+            hours: Hours::new(8_760.0),
+        };
+        let total = terms.bill(Machines::new(1), Hours::new(0.0)).unwrap().total_usd_per_year;
+        assert!((total.get() - 87_500.0).abs() < 1e-9);
+        let tokens = freeweights_record::units::TokensPerYear::new(153.3e9);
+        assert!(((total / tokens).get() - 0.5708).abs() < 5e-5);
+        // 43.8 million requests: 2.00 USD a thousand.
+        let request = total / RequestsPerYear::new(120_000.0 * 365.0);
+        assert!((request.get() * 1_000.0 - 2.0).abs() < 0.003);
+    }
+
+    prop_compose! {
+        fn any_terms()(
+            capital in 0.0..1e5_f64, maintenance in 0.0..1e4_f64, idle in 0.0..500.0_f64,
+            more in 0.0..1e3_f64, pue in 1.0..2.0_f64, electricity in 0.0..1.0_f64,
+            hosting in 0.0..1e4_f64, staff in 0.0..1e6_f64,
+        ) -> Terms {
+            Terms {
+                tenure: Tenure::Own {
+                    capital: UsdPerYear::new(capital),
+                    maintenance: UsdPerYear::new(maintenance),
+                    idle: Watts::new(idle),
+                    load: Watts::new(idle + more),
+                    pue: Ratio::new(pue),
+                    electricity: UsdPerKilowattHour::new(electricity),
+                },
+                hosting: UsdPerYear::new(hosting),
+                staff: UsdPerYear::new(staff),
+                hours: Hours::new(8_760.0),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shares_sum_to_one_and_parts_to_the_total(
+            terms in any_terms(), count in 1_u32..50, share in 0.0..1.0_f64,
+        ) {
+            let busy = Hours::new(8_760.0 * f64::from(count) * share);
+            let bill = terms.bill(Machines::new(count), busy).unwrap();
+            let sum: UsdPerYear = bill.components.iter().map(|part| part.usd_per_year).sum();
+            prop_assert_eq!(sum, bill.total_usd_per_year);
+            if sum.get() > 0.0 {
+                let shares: f64 = bill.components.iter().map(|part| part.share.get()).sum();
+                prop_assert!((shares - 1.0).abs() < 1e-12);
+            }
+        }
+
+        #[test]
+        fn the_bill_is_its_fixed_part_and_its_requests(
+            terms in any_terms(), count in 1_u32..50, share in 0.0..1.0_f64, rate in 0.001..1e3_f64,
+        ) {
+            let capacity = RequestsPerSecond::new(rate);
+            let requests = RequestsPerYear::new(rate * 3600.0 * 8_760.0 * f64::from(count) * share);
+            let busy = busy_hours(requests, capacity);
+            let bill = terms.bill(Machines::new(count), busy).unwrap().total_usd_per_year;
+            let parts = terms.staff + terms.per_machine() * f64::from(count)
+                + terms.per_request(capacity) * requests;
+            prop_assert!((bill - parts).get().abs() <= 1e-9 * bill.get().max(1.0));
+        }
+
+        #[test]
+        fn a_spare_never_lowers_the_bill(terms in any_terms(), count in 1_u32..50, share in 0.0..1.0_f64) {
+            let busy = Hours::new(8_760.0 * f64::from(count) * share);
+            let total = |count| terms.bill(Machines::new(count), busy).unwrap().total_usd_per_year;
+            prop_assert!(total(count + 1).get() >= total(count).get() - 1e-6);
+        }
+    }
+}
