@@ -69,9 +69,10 @@ impl QuantisedLlama {
         let layers = (0..spec.layers)
             .map(|n| Layer::read(n, spec, &mut read))
             .collect::<Result<Vec<_>>>()?;
-        let factors = match content.tensor_infos.contains_key("rope_freqs.weight") {
-            true => Some(content.tensor(&mut source, "rope_freqs.weight", device)?),
-            false => None,
+        let factors = if content.tensor_infos.contains_key("rope_freqs.weight") {
+            Some(content.tensor(&mut source, "rope_freqs.weight", device)?)
+        } else {
+            None
         };
         Ok(Self {
             embedding: Embedding::new(table, spec.hidden),

@@ -1,9 +1,17 @@
 //! The hub: which files of a repository make a model, and bringing them into the local cache.
+//!
+//! hf-hub gives the cache's layout, the token and the requests; the transfer of a file is our own,
+//! because that of hf-hub 0.5 sends the token to whatever host a file is redirected to, and takes a
+//! file for whole without looking at its length.
 
 use crate::error::ModelError;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
+use serde::Deserialize;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A model in the local cache.
 #[derive(Debug)]
@@ -25,13 +33,14 @@ pub(crate) struct HubOptions {
     pub(crate) endpoint: Option<String>,
     /// `HF_HOME`, with the cache in its folder `hub`.
     pub(crate) home: Option<PathBuf>,
-    /// Whether downloads draw a progress bar on standard error.
+    /// Whether downloads show how far they are on standard error.
     pub(crate) progress: bool,
 }
 
 impl HubOptions {
     pub(crate) fn from_env(progress: bool) -> Self {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let trimmed = |value: String| Some(value.trim().to_owned()).filter(|v| !v.is_empty());
+        let set = |name: &str| std::env::var(name).ok().and_then(trimmed);
         Self {
             token: set("HF_TOKEN"),
             offline: set("HF_HUB_OFFLINE")
@@ -44,6 +53,14 @@ impl HubOptions {
 
     fn cache(&self) -> Cache {
         self.home.as_ref().map_or_else(Cache::default, |home| Cache::new(home.join("hub")))
+    }
+
+    fn token(&self) -> Option<String> {
+        self.token.clone().or_else(|| self.cache().token())
+    }
+
+    fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or("https://huggingface.co").trim_end_matches('/')
     }
 }
 
@@ -65,136 +82,421 @@ pub(crate) fn fetch(
     if options.offline {
         return from_cache(repo, &handle, file, options);
     }
-    let failed = |what: &str, error: &ApiError| ModelError::Hub {
+    let failed = |what: &str, fault: Fault| ModelError::Hub {
         what: what.to_owned(),
-        reason: reason(error, options),
+        reason: fault.reason(options),
     };
-    let api = open(options).map_err(|error| failed(repo, &error))?;
-    let remote = api.repo(handle);
-    let info = remote.info().map_err(|error| failed(repo, &error))?;
-    let names: Vec<&str> = info.siblings.iter().map(|sibling| sibling.rfilename.as_str()).collect();
+    let hub = Hub::open(&handle, options).map_err(|fault| failed(repo, fault))?;
+    let listing = hub.listing().map_err(|fault| failed(repo, fault))?;
+    let names: Vec<&str> = listing.siblings.iter().map(|file| file.rfilename.as_str()).collect();
     let wanted = choose(repo, &names, file)?;
-    let mut path = PathBuf::new();
-    for name in &wanted {
-        path =
-            download(&remote, name).map_err(|error| failed(&format!("{repo}/{name}"), &error))?;
+    let known = |name: &String| listing.siblings.iter().find(|file| file.rfilename == *name);
+    for file in wanted.iter().filter_map(known) {
+        let what = format!("{repo}/{}", file.rfilename);
+        hub.bring(&listing.sha, file).map_err(|fault| failed(&what, fault))?;
     }
-    Ok(Fetched { path: as_model(path, &wanted), revision: Some(info.sha) })
+    // The branch moves last: offline, it never leads to a model of which a part is missing.
+    if revision != listing.sha {
+        let moved = options.cache().repo(handle.clone()).create_ref(&listing.sha);
+        moved.map_err(|error| failed(repo, Fault::disk(options.cache().path(), &error)))?;
+    }
+    let path = as_model(&hub.snapshot(&listing.sha), &wanted);
+    Ok(Fetched { path, revision: Some(listing.sha) })
 }
 
-fn open(options: &HubOptions) -> Result<Api, ApiError> {
-    let mut builder = ApiBuilder::from_cache(options.cache())
-        .with_progress(options.progress)
-        .with_retries(3)
-        .with_user_agent("freeweights", env!("CARGO_PKG_VERSION"));
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint.clone());
-    }
-    if let Some(token) = &options.token {
-        builder = builder.with_token(Some(token.clone()));
-    }
-    builder.build()
-}
-
-fn download(remote: &ApiRepo, name: &str) -> Result<PathBuf, ApiError> {
-    remote.get(name)
-}
-
-/// Which files of a repository make the model.
+/// Which files of a repository make the model; for a checkpoint config.json is the last.
 fn choose(repo: &str, names: &[&str], file: Option<&str>) -> Result<Vec<String>, ModelError> {
     let refuse = |reason: String| Err(ModelError::Hub { what: repo.to_owned(), reason });
     let ending = |end: &str| names.iter().copied().filter(|n| n.ends_with(end)).collect::<Vec<_>>();
+    let ggufs = ending(".gguf");
     if let Some(file) = file {
+        if !file.to_ascii_lowercase().ends_with(".gguf") {
+            return refuse(format!(
+                "{file:?} is no GGUF file, the only kind that makes a model by itself; hf:{repo} takes its safetensors"
+            ));
+        }
         if !names.contains(&file) {
-            let like = crate::error::nearest(file, names.iter().copied());
+            let known = if ggufs.is_empty() { names } else { &ggufs };
+            let like = crate::error::nearest(file, known.iter().copied());
             return refuse(format!("it has no file {file:?}; nearest: {like}"));
         }
         return Ok(vec![file.to_owned()]);
     }
     let shards: Vec<&str> =
         ending(".safetensors").into_iter().filter(|name| !name.contains('/')).collect();
-    let ggufs = ending(".gguf");
     if names.contains(&"config.json") && !shards.is_empty() {
         let beside = ["model.safetensors.index.json", "tokenizer.json"];
         let mut wanted: Vec<String> =
             beside.iter().filter(|name| names.contains(name)).map(|&name| name.into()).collect();
         wanted.extend(shards.into_iter().map(str::to_owned));
-        // The config last: its folder is the model.
         wanted.push("config.json".into());
         return Ok(wanted);
     }
     match ggufs.as_slice() {
         [one] => Ok(vec![(*one).to_owned()]),
-        [] if !ending(".bin").is_empty() => {
+        [] if [".bin", ".pt", ".pth"].iter().any(|end| !ending(end).is_empty()) => {
             refuse("it has pickle files only, which can run any code; look for a safetensors or GGUF version".into())
         }
-        [] => refuse("it has neither config.json with safetensors nor a GGUF".into()),
+        [] => refuse("it has neither config.json with safetensors nor a GGUF; look for a version of the model that has".into()),
         many => refuse(format!("it has several GGUF files; name one as hf:{repo}:FILE out of {}", many.join(", "))),
     }
 }
 
-/// The path of the last file is the model, or lies in its folder.
-fn as_model(last: PathBuf, wanted: &[String]) -> PathBuf {
-    match last.parent() {
-        Some(folder) if wanted.last().is_some_and(|name| name == "config.json") => {
-            folder.to_path_buf()
-        }
-        _ => last,
+/// A checkpoint is its folder, a GGUF the file.
+fn as_model(snapshot: &Path, wanted: &[String]) -> PathBuf {
+    match wanted {
+        [only] if only != "config.json" => snapshot.join(only),
+        _ => snapshot.to_path_buf(),
     }
 }
 
+/// What an earlier run, or another tool, left in the cache.
 fn from_cache(
     repo: &str,
     handle: &Repo,
     file: Option<&str>,
     options: &HubOptions,
 ) -> Result<Fetched, ModelError> {
-    let cached = options.cache().repo(handle.clone());
-    let absent = || ModelError::Hub {
-        what: repo.to_owned(),
-        reason: "HF_HUB_OFFLINE is set and it is not in the cache; unset it to download".into(),
-    };
-    let path = match file {
-        Some(file) => cached.get(file).ok_or_else(absent)?,
-        None => match cached.get("config.json") {
-            Some(config) => as_model(config, &["config.json".into()]),
-            None => cached_gguf(&options.cache(), handle).ok_or_else(absent)?,
-        },
-    };
-    let snapshot = path
-        .ancestors()
-        .find(|at| at.parent().and_then(Path::file_name).is_some_and(|name| name == "snapshots"));
-    let revision =
-        snapshot.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    Ok(Fetched { path, revision })
+    let folder = options.cache().path().join(handle.folder_name());
+    let commit = std::fs::read_to_string(folder.join("refs").join(handle.revision()))
+        .map_or_else(|_| handle.revision().to_owned(), |commit| commit.trim().to_owned());
+    let snapshot = folder.join("snapshots").join(&commit);
+    let mut names = Vec::new();
+    list(&snapshot, "", &mut names);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let has_weights = |name: &&str| [".gguf", ".safetensors"].iter().any(|end| name.ends_with(end));
+    if !names.iter().any(has_weights) || file.is_some_and(|file| !names.contains(&file)) {
+        let reason = "HF_HUB_OFFLINE is set and it is not in the cache; unset it to download";
+        return Err(ModelError::Hub { what: repo.to_owned(), reason: reason.into() });
+    }
+    let wanted = choose(repo, &names, file)?;
+    Ok(Fetched { path: as_model(&snapshot, &wanted), revision: Some(commit) })
 }
 
-/// The only GGUF of the cached snapshot.
-fn cached_gguf(cache: &Cache, handle: &Repo) -> Option<PathBuf> {
-    let folder = cache.path().join(handle.folder_name());
-    let commit = std::fs::read_to_string(folder.join("refs").join(handle.revision())).ok()?;
-    let mut files = std::fs::read_dir(folder.join("snapshots").join(commit.trim()))
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|ending| ending == "gguf"));
-    let first = files.next()?;
-    files.next().is_none().then_some(first)
+/// The files below a folder as the hub would name them.
+fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        // Files are links into the store of blobs; one that leads nowhere does not count.
+        match std::fs::metadata(entry.path()) {
+            Ok(at) if at.is_dir() => list(&entry.path(), &format!("{name}/"), names),
+            Ok(_) => names.push(name),
+            Err(_) => {}
+        }
+    }
+    names.sort();
 }
 
-fn reason(error: &ApiError, options: &HubOptions) -> String {
-    let text = error.to_string();
-    let status = |code: &str| {
-        text.contains(&format!("status code {code}")) || text.contains(&format!("status: {code}"))
-    };
-    if status("401") || status("403") {
-        return if options.token.is_some() {
-            "access is refused for this HF_TOKEN; accept the model's licence on its page, or use another token".into()
-        } else {
-            "it is gated or private; accept its licence on its page and set HF_TOKEN".into()
+/// A repository at a revision as the hub describes it.
+#[derive(Debug, Deserialize)]
+struct Listing {
+    sha: String,
+    #[serde(default)]
+    siblings: Vec<Remote>,
+}
+
+/// One file of a repository.
+#[derive(Debug, Deserialize)]
+struct Remote {
+    rfilename: String,
+    size: Option<u64>,
+    #[serde(rename = "blobId")]
+    blob_id: Option<String>,
+    lfs: Option<serde_json::Value>,
+}
+
+impl Remote {
+    fn sha256(&self) -> Option<&str> {
+        self.lfs.as_ref()?["sha256"].as_str()
+    }
+
+    /// Neither the name nor the blob leads out of the cache or breaks a message in two.
+    fn is_harmless(&self) -> bool {
+        let name = &self.rfilename;
+        !name.chars().any(char::is_control)
+            && !name.contains('\\')
+            && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+            && [self.sha256(), self.blob_id.as_deref()].into_iter().flatten().all(is_hash)
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// Why the hub did not give what was asked for.
+#[derive(Debug)]
+enum Fault {
+    /// An HTTP status, and the hub's own word for it (`GatedRepo`, `RepoNotFound`, ..).
+    Refused { status: u16, word: String },
+    /// No connection, or one that broke.
+    Network(String),
+    /// An answer that makes no sense.
+    Nonsense(String),
+    /// The cache cannot be written.
+    Disk(String),
+    /// Another process is at it.
+    Busy,
+}
+
+impl Fault {
+    fn disk(path: &Path, error: &std::io::Error) -> Self {
+        Self::Disk(format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// Whether it may be gone when asked again.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Network(_) | Self::Refused { status: 429 | 500.., .. })
+    }
+
+    /// One sentence that ends in the next action.
+    fn reason(&self, options: &HubOptions) -> String {
+        let text = match self {
+            Self::Refused { status: 401 | 403, .. } if options.token().is_some() => {
+                "access is refused for this token (HF_TOKEN, or that of a login); accept the model's licence on its page, or use another token".into()
+            }
+            Self::Refused { status: 401 | 403, word } if word == "GatedRepo" => {
+                "it is gated; accept its licence on its page and set HF_TOKEN".into()
+            }
+            // Without a token the hub does not tell a missing repository from a private one.
+            Self::Refused { status: 401 | 403, .. } => {
+                "it is gated, private or not there; check the spelling, or accept its licence on its page and set HF_TOKEN".into()
+            }
+            Self::Refused { status: 404, .. } => {
+                "there is no such repository, revision or file; check the spelling".into()
+            }
+            Self::Refused { status, .. } => {
+                format!("the hub answers with HTTP {status}; try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
+            }
+            Self::Network(why) => format!("{why}; check the network, or set HF_HUB_OFFLINE=1 to use what is in the cache"),
+            Self::Nonsense(why) => format!("{why}; run it again, and check HF_ENDPOINT if it is set"),
+            Self::Disk(why) => format!("{why}; make room there, or set HF_HOME to a folder elsewhere"),
+            Self::Busy => "another process is downloading it; run it again when that has ended".into(),
         };
+        text.lines().collect::<Vec<_>>().join(" ")
     }
-    if status("404") {
-        return "there is no such repository, revision or file; check the spelling".into();
-    }
-    format!("{text}; check the network, or set HF_HUB_OFFLINE=1 to use what is in the cache")
 }
+
+/// Attempts in a row that bring nothing, after the first.
+const RETRIES: u32 = 3;
+/// Wait before the first of them; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(300);
+/// For a connection, and for the head of an answer. A body may take as long as it flows.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Largest list of files that is believed.
+const LISTING_LIMIT: u64 = 64 << 20;
+
+/// One repository at one revision.
+struct Hub<'a> {
+    remote: ApiRepo,
+    handle: &'a Repo,
+    options: &'a HubOptions,
+    /// Its folder in the cache.
+    folder: PathBuf,
+}
+
+impl<'a> Hub<'a> {
+    fn open(handle: &'a Repo, options: &'a HubOptions) -> Result<Self, Fault> {
+        let api = ApiBuilder::from_cache(options.cache())
+            .with_user_agent("freeweights", env!("CARGO_PKG_VERSION"))
+            .with_endpoint(options.endpoint().to_owned())
+            .with_token(options.token())
+            .build()
+            .map_err(|error| Fault::Network(error.to_string()))?;
+        let folder = options.cache().path().join(handle.folder_name());
+        Ok(Self { remote: api.repo(handle.clone()), handle, options, folder })
+    }
+
+    fn snapshot(&self, sha: &str) -> PathBuf {
+        self.folder.join("snapshots").join(sha)
+    }
+
+    /// The body of `url` from a byte on, and whether it does start there.
+    ///
+    /// The token goes to the hub alone: a redirect to another host drops it.
+    fn get(&self, url: &str, from: u64) -> Result<(impl Read + use<>, bool), Fault> {
+        // hf-hub lends its agent, token and all, through this request only.
+        let mut request = self.remote.info_request().uri(url);
+        if from > 0 {
+            request = request.header("Range", format!("bytes={from}-"));
+        }
+        let mut settings = request
+            .config()
+            .http_status_as_error(false)
+            .timeout_connect(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE));
+        // No proxy of the environment leads to this machine.
+        if ["http://127.0.0.1:", "http://localhost:"].iter().any(|here| url.starts_with(here)) {
+            settings = settings.proxy(None);
+        }
+        let answer = settings.build().call().map_err(|error| Fault::Network(error.to_string()))?;
+        let status = answer.status().as_u16();
+        if status >= 400 {
+            let word = answer.headers().get("x-error-code").and_then(|word| word.to_str().ok());
+            return Err(Fault::Refused { status, word: word.unwrap_or_default().to_owned() });
+        }
+        Ok((answer.into_body().into_reader(), status == 206))
+    }
+
+    fn listing(&self) -> Result<Listing, Fault> {
+        let url = format!("{}/api/{}?blobs=true", self.options.endpoint(), self.handle.api_url());
+        let mut text = String::new();
+        retry(|| {
+            text.clear();
+            let body = self.get(&url, 0)?.0;
+            body.take(LISTING_LIMIT).read_to_string(&mut text).map_err(|error| broken(&error))?;
+            Ok(false)
+        })?;
+        let mut listing: Listing = serde_json::from_str(&text).map_err(|error| {
+            Fault::Nonsense(format!("its list of files is unreadable ({error})"))
+        })?;
+        if !is_hash(&listing.sha) {
+            return Err(Fault::Nonsense("its commit has no hash".into()));
+        }
+        listing.siblings.retain(Remote::is_harmless);
+        Ok(listing)
+    }
+
+    /// Brings one file into the snapshot of `sha`, where it is not there yet.
+    fn bring(&self, sha: &str, file: &Remote) -> Result<(), Fault> {
+        let pointer = self.snapshot(sha).join(&file.rfilename);
+        if pointer.exists() {
+            return Ok(());
+        }
+        let blobs = self.folder.join("blobs");
+        let at_hand = || format!("{sha}-{}", file.rfilename.replace('/', "-"));
+        let id = file.sha256().or(file.blob_id.as_deref()).map_or_else(at_hand, str::to_owned);
+        let blob = blobs.join(&id);
+        for folder in [Some(blobs.as_path()), pointer.parent()].into_iter().flatten() {
+            std::fs::create_dir_all(folder).map_err(|error| Fault::disk(folder, &error))?;
+        }
+        if !blob.exists() {
+            let part = blobs.join(format!("{id}.part"));
+            self.download(sha, file, &part)?;
+            std::fs::rename(&part, &blob).map_err(|error| Fault::disk(&blob, &error))?;
+        }
+        // Left by a blob that somebody deleted.
+        let _ = std::fs::remove_file(&pointer);
+        link(&blob, &id, &file.rfilename, &pointer).map_err(|error| Fault::disk(&pointer, &error))
+    }
+
+    /// Fills `part` to its end, from where an earlier attempt left it.
+    fn download(&self, sha: &str, file: &Remote, part: &Path) -> Result<(), Fault> {
+        let disk = |error: std::io::Error| Fault::disk(part, &error);
+        let name = escaped(&file.rfilename);
+        let url = format!("{}/{}/resolve/{sha}/{name}", self.options.endpoint(), self.handle.url());
+        let mut into = OpenOptions::new().create(true).append(true).open(part).map_err(disk)?;
+        // On a file system without locks, two downloads at once are the user's to avoid.
+        if let Err(TryLockError::WouldBlock) = into.try_lock() {
+            return Err(Fault::Busy);
+        }
+        retry(|| {
+            let before = into.metadata().map_err(disk)?.len();
+            match self.continue_at(before, &url, file, &mut into, part) {
+                Err(fault) if fault.may_pass() => {
+                    let grown = into.metadata().map_err(disk)?.len() > before;
+                    if grown { Ok(true) } else { Err(fault) }
+                }
+                other => other.map(|()| false),
+            }
+        })?;
+        let Some(expected) = file.sha256() else { return Ok(()) };
+        let hashed = crate::load::sha256_of(&crate::load::Origin::Files(vec![part.to_path_buf()]))
+            .map_err(|error| Fault::Disk(error.to_string()))?;
+        if hashed.as_deref() == Some(expected) {
+            return Ok(());
+        }
+        std::fs::remove_file(part).map_err(disk)?;
+        Err(Fault::Nonsense("what arrived has not the SHA-256 the hub gives for it".into()))
+    }
+
+    /// One attempt: appends what is missing after `from` bytes.
+    fn continue_at(
+        &self,
+        from: u64,
+        url: &str,
+        file: &Remote,
+        into: &mut File,
+        part: &Path,
+    ) -> Result<(), Fault> {
+        let disk = |error: std::io::Error| Fault::disk(part, &error);
+        // More than the whole, or a part of who knows what length, is begun anew.
+        let from = if file.size.is_some_and(|size| from <= size) { from } else { 0 };
+        if file.size == Some(from) {
+            return into.set_len(from).map_err(disk);
+        }
+        let (mut body, continues) = self.get(url, from)?;
+        let mut at = if continues { from } else { 0 };
+        into.set_len(at).map_err(disk)?;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let read = body.read(&mut buffer).map_err(|error| broken(&error))?;
+            if read == 0 {
+                break;
+            }
+            into.write_all(&buffer[..read]).map_err(disk)?;
+            at += read as u64;
+            if self.options.progress {
+                show(&file.rfilename, file.size, at - read as u64, at);
+            }
+        }
+        match file.size.filter(|size| at != *size) {
+            Some(size) => Err(Fault::Network(format!("{at} of {size} bytes arrived"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Calls `attempt` until it is done (`Ok(false)`), a fault will not pass, or [`RETRIES`] in a row
+/// brought nothing; `Ok(true)` got further and goes on.
+fn retry(mut attempt: impl FnMut() -> Result<bool, Fault>) -> Result<(), Fault> {
+    let mut idle = 0;
+    loop {
+        match attempt() {
+            Ok(false) => return Ok(()),
+            Ok(true) => idle = 0,
+            Err(fault) if !fault.may_pass() || idle == RETRIES => return Err(fault),
+            Err(_) => idle += 1,
+        }
+        std::thread::sleep(FIRST_WAIT * 2_u32.pow(idle.saturating_sub(1)));
+    }
+}
+
+fn broken(error: &std::io::Error) -> Fault {
+    Fault::Network(format!("the connection broke ({error})"))
+}
+
+/// A name as it stands in a URL.
+fn escaped(name: &str) -> String {
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    let letter = |byte| if stays(byte) { char::from(byte).into() } else { format!("%{byte:02X}") };
+    name.bytes().map(letter).collect()
+}
+
+/// The cache's layout: `snapshots/SHA/NAME` is a relative link to `blobs/ID`.
+#[cfg(unix)]
+fn link(_: &Path, id: &str, name: &str, pointer: &Path) -> std::io::Result<()> {
+    let up = "../".repeat(2 + name.matches('/').count());
+    std::os::unix::fs::symlink(format!("{up}blobs/{id}"), pointer)
+}
+
+/// Where links need rights that users lack, the file itself lies in the snapshot.
+#[cfg(not(unix))]
+fn link(blob: &Path, _: &str, _: &str, pointer: &Path) -> std::io::Result<()> {
+    std::fs::rename(blob, pointer)
+}
+
+/// How far a download is, as one line on standard error that is written over.
+fn show(name: &str, size: Option<u64>, before: u64, at: u64) {
+    let Some(size) = size.filter(|size| *size > 0) else { return };
+    let percent = at * 100 / size;
+    let mut screen = std::io::stderr();
+    if percent > before * 100 / size && screen.is_terminal() {
+        let end = if at >= size { "\n" } else { "" };
+        // A screen that cannot be written is no reason to stop a download.
+        let _ = write!(screen, "\r{name}: {percent}% of {} MB{end}", size.div_ceil(1_000_000));
+    }
+}
+
+#[cfg(test)]
+mod tests;

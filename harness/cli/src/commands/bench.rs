@@ -31,16 +31,16 @@ pub struct BenchArgs {
     #[arg(long, value_delimiter = ',', default_value = "cpu")]
     pub device: Vec<String>,
     /// Input tokens of each sequence: a list, or ranges as in 128-512+128.
-    #[arg(long, value_parser = positive_counts, default_value = "128")]
+    #[arg(long, value_parser = positive_counts, default_value = "64")]
     pub isl: Counts,
     /// Output tokens of each sequence, the first included.
-    #[arg(long, value_parser = positive_counts, default_value = "64")]
+    #[arg(long, value_parser = positive_counts, default_value = "32")]
     pub osl: Counts,
     /// Tokens in the KV cache before the measurement begins.
     #[arg(long, value_parser = counts, default_value = "0")]
     pub depth: Counts,
     /// Sequences stepped together.
-    #[arg(long, value_parser = positive_counts, default_value = "1,4")]
+    #[arg(long, value_parser = positive_counts, default_value = "1,2")]
     pub batch: Counts,
     /// CPU threads; all CPUs without it.
     #[arg(long)]
@@ -49,10 +49,10 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub repetitions: u32,
     /// Seconds of measuring after which a case with its fewest samples ends.
-    #[arg(long, default_value_t = 10.0, value_parser = positive_seconds, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 10.0, value_parser = positive_seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub max_time: f64,
     /// Half-width of the 95% interval that ends a case early, in percent of the mean.
-    #[arg(long, default_value_t = 2.0, value_parser = positive_percent, value_name = "PERCENT")]
+    #[arg(long, default_value_t = 2.0, value_parser = positive_percent, allow_negative_numbers = true, value_name = "PERCENT")]
     pub precision: f64,
     /// Seed of prompts, order and intervals.
     #[arg(long, default_value_t = 42)]

@@ -67,7 +67,6 @@ fn for_people(grid: &Grid) -> impl Iterator<Item = usize> {
 fn drawn(grid: &Grid, texts: &Texts<'_>, shown: &[usize], width: u16) -> String {
     let mut table = Table::new();
     table
-        .force_no_tty()
         .load_style(STYLE)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)

@@ -1,0 +1,54 @@
+//! Costing one record: `assess` with the default scenario and the bundled prices.
+//!
+//! Timed: choosing the operating point, the bill, the comparison with each API and the sentence.
+//! Not timed: reading the scenario, the prices and the record, and printing.
+
+use criterion::Criterion;
+use freeweights_cost::{Catalogue, Scenario, assess};
+use freeweights_record::units::{Seconds, Tokens, TokensPerSecond};
+use freeweights_record::{Record, Weights};
+use jiff::civil::date;
+use std::hint::black_box;
+
+fn main() {
+    let scenario =
+        Scenario::preset("this-machine", &[]).expect("invariant: the preset is in the crate");
+    let prices = Catalogue::bundled();
+    let today = date(2026, 11, 22);
+    // One small model on two cores, measured in the shape the scenario asks for.
+    let records = [Record {
+        case_id: "candle/cpu/t2/smollm2-135m".into(),
+        engine: "candle".into(),
+        device: "cpu".into(),
+        threads: Some(2),
+        cpu_cores: Some(2),
+        model: "dummy:smollm2-135m".into(),
+        weights: Some(Weights::Dummy),
+        params_total: Some(134_515_008),
+        isl: Some(scenario.demand.isl.value),
+        osl: Some(scenario.demand.osl.value),
+        depth: Some(Tokens::new(0)),
+        batch: Some(1),
+        ttft_mean_s: Some(Seconds::new(0.33)),
+        tpot_mean_s: Some(Seconds::new(0.025)),
+        prefill_mean_tps: Some(TokensPerSecond::new(400.0)),
+        prefill_ci95_low_tps: Some(TokensPerSecond::new(390.0)),
+        prefill_ci95_high_tps: Some(TokensPerSecond::new(410.0)),
+        decode_mean_tps: Some(TokensPerSecond::new(40.0)),
+        decode_ci95_low_tps: Some(TokensPerSecond::new(39.0)),
+        decode_ci95_high_tps: Some(TokensPerSecond::new(41.0)),
+        ..Record::default()
+    }];
+
+    let assessment =
+        assess(&records, &scenario, &prices, today).expect("invariant: the record can be costed");
+    let cost = assessment.cost.blended.value.get();
+    assert!(cost.is_finite() && cost > 0.0, "{cost} USD per million tokens");
+    assert!(!assessment.apis.is_empty(), "nothing was compared");
+
+    let mut criterion = Criterion::default().configure_from_args();
+    criterion.bench_function("assessment/this-machine", |bencher| {
+        bencher.iter(|| assess(black_box(&records), &scenario, &prices, today));
+    });
+    criterion.final_summary();
+}

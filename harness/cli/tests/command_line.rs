@@ -1,0 +1,254 @@
+//! The command line as a user meets it, over an engine without a model, a clock or a network.
+
+use assert_cmd::Command;
+use predicates::str::contains;
+use std::path::Path;
+
+fn freeweights() -> Command {
+    let mut command = Command::cargo_bin("freeweights").unwrap();
+    command.env_remove("RUST_BACKTRACE").env_remove("NO_COLOR");
+    command
+}
+
+/// The scripted engine into a fresh folder.
+fn scripted(subcommand: &str, out: &Path) -> Command {
+    let mut command = freeweights();
+    command.args([subcommand, "--engine", "scripted", "--out"]).arg(out);
+    command
+}
+
+/// One line on standard error that begins with `error:`; the rest is clap's usage.
+fn refused(arguments: &[&str]) -> String {
+    let output = freeweights().args(arguments).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert!(output.stdout.is_empty(), "{arguments:?} wrote to standard output");
+    assert!(!error.contains("panicked"), "{error}");
+    error.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn run_measures_costs_answers_and_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    scripted("run", &out)
+        .assert()
+        .code(0)
+        .stdout(contains("prefill"))
+        .stdout(contains("95%"))
+        .stdout(contains("USD per million tokens"))
+        .stdout(contains("checked 20"))
+        .stdout(contains("break"))
+        .stdout(contains("requests a day"))
+        .stderr(contains(format!("results: {}", out.display())));
+    for name in ["raw.csv", "itl.csv", "summary.csv", "host.json", "assessment.json"] {
+        assert!(std::fs::metadata(out.join(name)).unwrap().len() > 0, "{name} is empty");
+    }
+    let summary = std::fs::read_to_string(out.join("summary.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(summary.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2, "batch 1 and 2");
+    let assessment = std::fs::read_to_string(out.join("assessment.json")).unwrap();
+    let assessment: serde_json::Value = serde_json::from_str(&assessment).unwrap();
+    assert!(assessment[0]["cost"]["blended"]["value"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn machine_formats_are_clean_and_hold_whole_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        scripted("bench", &folder.path().join("a")).args(["--format", "csv"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let written = std::fs::read_to_string(folder.path().join("a/summary.csv")).unwrap();
+    assert_eq!(text.lines().next(), written.lines().next());
+    assert_eq!(text.lines().count(), written.lines().count());
+
+    let output =
+        scripted("run", &folder.path().join("b")).args(["--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["records"][0]["engine"], "scripted");
+    assert!(json["records"][0]["decode_w"].is_null());
+    assert!(json["assessments"][0]["sentence"].is_string());
+}
+
+#[test]
+fn two_runs_never_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    scripted("bench", &out).assert().code(0);
+    scripted("bench", &out).assert().code(2).stderr(contains("already holds results"));
+    // Without --out each run makes its own, even within one second.
+    for _ in 0..2 {
+        freeweights()
+            .current_dir(folder.path())
+            .args(["bench", "--engine", "scripted"])
+            .assert()
+            .code(0);
+    }
+    let runs = std::fs::read_dir(folder.path().join("freeweights-results")).unwrap().count();
+    assert_eq!(runs, 2);
+}
+
+#[test]
+fn a_failing_case_is_a_row_and_the_exit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    scripted("bench", folder.path())
+        .args(["--isl", "64,5000"])
+        .assert()
+        .code(1)
+        .stdout(contains("failed"))
+        .stdout(contains("beyond 4096 tokens"));
+    let summary = std::fs::read_to_string(folder.path().join("summary.csv")).unwrap();
+    assert_eq!(summary.lines().filter(|line| line.contains(",failed,")).count(), 2);
+    assert_eq!(summary.lines().filter(|line| line.contains(",ok,")).count(), 2);
+}
+
+#[test]
+fn what_was_measured_is_costed_later_and_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    scripted("bench", folder.path()).assert().code(0);
+    let cost = |more: &[&str]| {
+        let mut command = freeweights();
+        command.arg("cost").arg(folder.path()).args(more);
+        command
+    };
+    cost(&[]).assert().code(0).stdout(contains("USD per million tokens"));
+    cost(&["--explain"]).assert().code(0).stdout(contains("assumed")).stdout(contains("measured"));
+    cost(&["--scenario", "rented-cloud", "--format", "csv"]).assert().code(0);
+    cost(&["--api", "groq/llama-3.1-8b-instant"])
+        .assert()
+        .code(0)
+        .stdout(contains("groq/llama-3.1-8b-instant"));
+    cost(&["--set", "hardware.price_usd=-1"])
+        .assert()
+        .code(2)
+        .stderr(contains("error:"))
+        .stderr(contains("price_usd"));
+    cost(&["--set", "hardware.prise_usd=1"])
+        .assert()
+        .code(2)
+        .stderr(contains("hardware.price_usd"));
+    cost(&["--scenario", "this-machin"]).assert().code(2).stderr(contains("this-machine"));
+    cost(&["--scenario", "absent.toml"]).assert().code(2).stderr(contains("--show-preset"));
+}
+
+#[test]
+fn slips_end_in_advice() {
+    for (arguments, advice) in [
+        (&["bench", "--batch", "0"][..], "0 measures nothing"),
+        (&["bench", "--osl", "0"], "0 measures nothing"),
+        (&["bench", "--isl", "many"], "is no whole number"),
+        (&["bench", "dummy:smollm3"], "nearest: smollm2"),
+        (&["bench", "dummy:smollm2-135m:q9"], "known: f32"),
+        (&["bench", "absent.gguf"], "does not exist"),
+        (&["bench", "smollm2-135m"], "dummy:smollm2-135m"),
+        (&["bench", "--isl", "9000"], "more than the 8192 that the model holds"),
+        (&["bench", "--device", "tpu"], "known devices are cpu"),
+        (&["bench", "--max-time", "-1"], "above 0"),
+        (&["bench", "--prompt", "x", "--isl", "4"], "cannot be used with"),
+        (&["cost"], "required arguments were not provided"),
+        (&["cost", "absent.csv"], "cannot read"),
+        (&["prices", "no-such-model-at-all"], "nearest"),
+        (&["mesure"], "unrecognized subcommand"),
+    ] {
+        let line = refused(arguments);
+        assert!(line.starts_with("error: "), "{arguments:?}: {line}");
+        let all = freeweights().args(arguments).output().unwrap().stderr;
+        let all = String::from_utf8(all).unwrap();
+        assert!(all.contains(advice), "{arguments:?} does not say {advice:?}: {all}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    scripted("bench", &file.join("below"))
+        .assert()
+        .code(2)
+        .stderr(contains("cannot write"))
+        .stderr(contains("--out"));
+}
+
+#[test]
+fn a_damaged_model_is_refused_in_one_sentence_and_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("odd.gguf"), "GGUF and then nothing that makes sense")
+        .unwrap();
+    freeweights()
+        .current_dir(folder.path())
+        .args(["bench", "odd.gguf"])
+        .assert()
+        .code(2)
+        .stderr(contains("error: odd.gguf is no readable GGUF file"));
+    assert!(!folder.path().join("freeweights-results").exists());
+}
+
+#[test]
+fn presets_models_prices_and_completions_are_listed() {
+    freeweights()
+        .args(["cost", "--show-preset", "this-machine"])
+        .assert()
+        .code(0)
+        .stdout(contains("[demand]"));
+    freeweights()
+        .args(["models", "--format", "csv"])
+        .assert()
+        .code(0)
+        .stdout(contains("llama-3.1-8b,8030261248"));
+    freeweights()
+        .args(["models", "show", "dummy:llama-3.2-1b"])
+        .assert()
+        .code(0)
+        .stdout(contains("1,235,814,400"));
+    freeweights().args(["prices", "llama-3.1-8b"]).assert().code(0).stdout(contains("20"));
+    freeweights().args(["hardware", "--no-ceilings"]).assert().code(0).stdout(contains("memory"));
+    freeweights().args(["completions", "bash"]).assert().code(0).stdout(contains("_freeweights"));
+}
+
+#[test]
+fn help_has_examples_for_every_command() {
+    for command in ["run", "bench", "cost", "hardware", "models", "prices", "completions"] {
+        freeweights().args([command, "--help"]).assert().code(0).stdout(contains("Example"));
+    }
+    let output = freeweights().arg("--help").output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_what_was_measured() {
+    use std::process::{Command as Process, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    // A real decoder, so that there is time to interrupt it.
+    let config = folder.path().join("config.json");
+    let shape = serde_json::json!({
+        "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
+        "vocab_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5
+    });
+    std::fs::write(&config, shape.to_string()).unwrap();
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin("freeweights"))
+        .args(["bench", &format!("dummy:{}:q4_0", config.display())])
+        .args(["--max-time", "3600", "--precision", "0.0001", "--out"])
+        .arg(&out)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Interrupt once the first samples are on disk.
+    let raw = out.join("raw.csv");
+    while std::fs::read_to_string(&raw).map_or(0, |text| text.lines().count()) < 8 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let killed = Process::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = std::fs::read_to_string(out.join("summary.csv")).unwrap();
+    assert_eq!(summary.lines().filter(|line| line.contains(",interrupted,")).count(), 2);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"));
+}

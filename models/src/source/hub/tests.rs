@@ -1,0 +1,526 @@
+//! The hub's code against a small server on this machine that answers as the hub does.
+//!
+//! Not tested here: the hub itself, TLS, and proxies.
+
+use super::*;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+
+const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+const NEWER: &str = "89abcdef0123456789abcdef0123456789abcdef";
+
+/// What the server has, and how it behaves.
+#[derive(Default)]
+struct Script {
+    sha: &'static str,
+    files: Vec<(&'static str, Vec<u8>)>,
+    /// Who has no such token is answered 401, with the hub's word for it.
+    gate: Option<(&'static str, &'static str)>,
+    /// A token that is known but not let in, answered 403.
+    barred: Option<&'static str>,
+    /// So many bodies of files are cut in half.
+    cuts: usize,
+    /// So many requests are answered 503.
+    pauses: usize,
+    /// Ignores `Range`.
+    whole: bool,
+    /// Leaves sizes and hashes out of the list.
+    terse: bool,
+    /// Sends a byte that is not in the file.
+    lies: bool,
+    /// Where files are redirected to.
+    elsewhere: Option<String>,
+}
+
+/// What matters of one request.
+struct Request {
+    path: String,
+    token: Option<String>,
+    from: Option<usize>,
+}
+
+struct Server {
+    port: u16,
+    script: Arc<Mutex<Script>>,
+    seen: Arc<Mutex<Vec<Request>>>,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let script = Arc::new(Mutex::new(script));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let ended = Arc::new(AtomicBool::new(false));
+        let shared = (script.clone(), seen.clone(), ended.clone());
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.2.load(Ordering::SeqCst) {
+                    return;
+                }
+                if let Some(request) = stream.as_ref().ok().and_then(read_request) {
+                    // A client that hangs up is its own business.
+                    let _ = answer(&request, &mut shared.0.lock().unwrap(), &stream.unwrap());
+                    shared.1.lock().unwrap().push(request);
+                }
+            }
+        });
+        Self { port, script, seen, ended, thread: Some(thread) }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn count(&self, wanted: impl Fn(&Request) -> bool) -> usize {
+        self.seen.lock().unwrap().iter().filter(|request| wanted(request)).count()
+    }
+
+    fn downloads(&self) -> usize {
+        self.count(|request| request.path.contains("/resolve/"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread from waiting for a connection.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<Request> {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut request = Request { path, token: None, from: None };
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").unwrap_or((line.as_str(), ""));
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => request.token = Some(value.to_owned()),
+            "range" => {
+                let from = value.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-'));
+                request.from = Some(from.unwrap().parse().unwrap());
+            }
+            _ => {}
+        }
+    }
+    Some(request)
+}
+
+fn answer(request: &Request, script: &mut Script, mut to: &TcpStream) -> std::io::Result<()> {
+    let mut reply = |status: u16, headers: &str, body: &[u8], sent: usize| {
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        to.write_all(head.as_bytes())?;
+        to.write_all(&body[..sent])?;
+        to.shutdown(Shutdown::Write)
+    };
+    if script.pauses > 0 {
+        script.pauses -= 1;
+        return reply(503, "", b"", 0);
+    }
+    if let Some((token, word)) = script.gate {
+        if script.barred.is_some_and(|known| request.token == Some(format!("Bearer {known}"))) {
+            return reply(403, "", b"", 0);
+        }
+        if request.token != Some(format!("Bearer {token}")) {
+            return reply(401, &format!("X-Error-Code: {word}\r\n"), b"", 0);
+        }
+    }
+    let sha = script.sha;
+    // The hub serves small files from another path of its own.
+    let path = request.path.strip_prefix("/cache").unwrap_or(&request.path);
+    if ["main", "v1", sha]
+        .iter()
+        .any(|at| request.path == format!("/api/models/org/tiny/revision/{at}?blobs=true"))
+    {
+        let body = listing(script);
+        return reply(200, "Content-Type: application/json\r\n", body.as_bytes(), body.len());
+    }
+    let file = path.strip_prefix(&format!("/org/tiny/resolve/{sha}/"));
+    let found = script.files.iter().find(|(name, _)| file == Some(escaped(name).as_str()));
+    let Some((_, bytes)) = found else { return reply(404, "", b"", 0) };
+    let elsewhere = script.elsewhere.as_ref().filter(|_| path == request.path);
+    if let Some(elsewhere) = elsewhere {
+        return reply(302, &format!("Location: {elsewhere}{}\r\n", request.path), b"", 0);
+    }
+    let from = request.from.filter(|_| !script.whole).unwrap_or(0);
+    let status = if from > 0 { 206 } else { 200 };
+    let mut body = bytes[from..].to_vec();
+    let cut = script.cuts > 0;
+    script.cuts -= usize::from(cut);
+    if script.lies {
+        body[0] ^= 1;
+    }
+    let sent = if cut { body.len() / 2 } else { body.len() };
+    reply(status, "", &body, sent)
+}
+
+fn listing(script: &Script) -> String {
+    let files = script.files.iter().map(|(name, bytes)| {
+        if script.terse {
+            return serde_json::json!({ "rfilename": name });
+        }
+        let hash = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        });
+        let mut file = serde_json::json!({
+            "rfilename": name, "size": bytes.len(), "blobId": &hash[..40],
+        });
+        if [".safetensors", ".gguf"].iter().any(|end| name.ends_with(end)) {
+            file["lfs"] = serde_json::json!({ "sha256": hash, "size": bytes.len() });
+        }
+        file
+    });
+    let files: Vec<_> = files.collect();
+    serde_json::json!({ "sha": script.sha, "private": false, "siblings": files }).to_string()
+}
+
+fn bytes(seed: u8, length: usize) -> Vec<u8> {
+    (0..length).map(|i| seed.wrapping_add(u8::try_from(i * i % 251).unwrap())).collect()
+}
+
+fn files(names: &[&'static str]) -> Script {
+    let seeds = 1..;
+    let files = names.iter().zip(seeds).map(|(name, seed)| (*name, bytes(seed, 4_000))).collect();
+    Script { sha: SHA, files, ..Script::default() }
+}
+
+const SHARDED: [&str; 7] = [
+    "README.md",
+    "config.json",
+    "model-00001-of-00002.safetensors",
+    "model-00002-of-00002.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "tokenizer.json",
+];
+
+/// A server, a cache and how to use them.
+struct Place {
+    server: Server,
+    options: HubOptions,
+    _home: TempDir,
+}
+
+fn place(script: Script) -> Place {
+    let server = Server::start(script);
+    let home = TempDir::new().unwrap();
+    let options = HubOptions {
+        endpoint: Some(server.url()),
+        home: Some(home.path().to_path_buf()),
+        ..HubOptions::default()
+    };
+    Place { server, options, _home: home }
+}
+
+impl Place {
+    fn get(&self) -> Result<Fetched, ModelError> {
+        fetch("org/tiny", None, None, &self.options)
+    }
+
+    fn refused(&self) -> String {
+        one_sentence(&self.get().unwrap_err())
+    }
+
+    fn with_token(mut self, token: &str) -> Self {
+        self.options.token = Some(token.into());
+        self
+    }
+
+    fn offline(&self) -> HubOptions {
+        // An address that nobody answers at: asking it would fail loudly.
+        let endpoint = Some("http://127.0.0.1:1".into());
+        HubOptions { offline: true, endpoint, ..self.options.clone() }
+    }
+
+    fn assert_same(&self, path: &Path, name: &str) {
+        let script = self.server.script.lock().unwrap();
+        let (_, wanted) = script.files.iter().find(|(known, _)| *known == name).unwrap();
+        assert!(std::fs::read(path).unwrap() == *wanted, "{name} has other bytes");
+    }
+}
+
+fn one_sentence(error: &ModelError) -> String {
+    let text = error.to_string();
+    assert!(!text.contains(['\n', '\r']) && !text.contains(". "), "{text}");
+    text
+}
+
+#[test]
+fn a_sharded_checkpoint_lands_in_one_folder_and_is_found_again_offline() {
+    let place = place(files(&SHARDED));
+    let fetched = place.get().unwrap();
+    assert_eq!(fetched.revision.as_deref(), Some(SHA));
+    for name in [1, 2, 3, 4, 6].map(|at| SHARDED[at]) {
+        place.assert_same(&fetched.path.join(name), name);
+    }
+    assert!(!fetched.path.join("pytorch_model.bin").exists());
+    assert_eq!(place.server.downloads(), 5);
+
+    place.get().unwrap();
+    assert_eq!(place.server.downloads(), 5, "a second run downloads nothing");
+
+    let offline = place.offline();
+    drop(place.server);
+    for revision in [None, Some("main"), Some(SHA)] {
+        let again = fetch("org/tiny", revision, None, &offline).unwrap();
+        assert_eq!((again.path, again.revision.as_deref()), (fetched.path.clone(), Some(SHA)));
+    }
+}
+
+#[test]
+fn a_branch_that_moved_is_fetched_anew_into_a_folder_of_its_own() {
+    let place = place(files(&["config.json", "model.safetensors"]));
+    let old = place.get().unwrap();
+    {
+        let mut script = place.server.script.lock().unwrap();
+        script.sha = NEWER;
+        script.files[1].1 = bytes(99, 5_000);
+    }
+    let new = place.get().unwrap();
+    assert_eq!(new.revision.as_deref(), Some(NEWER));
+    assert_ne!(old.path, new.path);
+    place.assert_same(&new.path.join("model.safetensors"), "model.safetensors");
+    place.assert_same(&new.path.join("config.json"), "config.json");
+    assert_eq!(place.server.downloads(), 3, "the config is the same blob");
+    let offline = place.offline();
+    assert_eq!(fetch("org/tiny", None, None, &offline).unwrap().path, new.path);
+    assert_eq!(fetch("org/tiny", Some(SHA), None, &offline).unwrap().path, old.path);
+}
+
+#[test]
+fn an_interrupted_checkpoint_is_not_taken_for_a_whole_one_offline() {
+    let mut script = files(&SHARDED);
+    script.lies = true;
+    let place = place(script);
+    let error = place.refused();
+    assert!(error.contains("tiny/model-00001-of-00002.safetensors from"), "{error}");
+    assert!(error.contains("SHA-256"), "{error}");
+    assert!(
+        one_sentence(&fetch("org/tiny", None, None, &place.offline()).unwrap_err())
+            .contains("not in the cache")
+    );
+    place.server.script.lock().unwrap().lies = false;
+    // Small files carry no SHA-256 on the hub either, so the lie in those went unseen.
+    let fetched = place.get().unwrap();
+    place.assert_same(&fetched.path.join(SHARDED[2]), SHARDED[2]);
+}
+
+#[test]
+fn the_only_gguf_is_the_model() {
+    let place = place(files(&["README.md", "config.json", "q/tiny #1.gguf"]));
+    let fetched = place.get().unwrap();
+    assert!(fetched.path.ends_with("q/tiny #1.gguf"), "{:?}", fetched.path);
+    place.assert_same(&fetched.path, "q/tiny #1.gguf");
+    let again = fetch("org/tiny", None, None, &place.offline()).unwrap();
+    assert_eq!((again.path, again.revision), (fetched.path, fetched.revision));
+}
+
+#[test]
+fn of_several_ggufs_one_must_be_named() {
+    let place = place(files(&["tiny-q4_0.gguf", "tiny-q8_0.gguf", "poison.bin"]));
+    assert_eq!(
+        place.refused(),
+        "cannot get org/tiny from the hub: it has several GGUF files; name one as \
+         hf:org/tiny:FILE out of tiny-q4_0.gguf, tiny-q8_0.gguf"
+    );
+    let named = |file| fetch("org/tiny", Some("v1"), Some(file), &place.options);
+    place.assert_same(&named("tiny-q8_0.gguf").unwrap().path, "tiny-q8_0.gguf");
+    assert_eq!(place.server.downloads(), 1);
+    let error = one_sentence(&named("tiny-q8.gguf").unwrap_err());
+    assert!(error.contains("no file \"tiny-q8.gguf\"; nearest: tiny-q8_0.gguf, "), "{error}");
+    let error = one_sentence(&named("poison.bin").unwrap_err());
+    assert!(error.contains("\"poison.bin\" is no GGUF file"), "{error}");
+    assert_eq!(place.server.downloads(), 1, "nothing refused is downloaded");
+
+    let named = |revision, file| fetch("org/tiny", revision, Some(file), &place.offline());
+    assert!(named(Some("v1"), "tiny-q8_0.gguf").is_ok());
+    assert!(named(Some("v1"), "tiny-q4_0.gguf").is_err(), "it was not fetched");
+    assert!(named(None, "tiny-q8_0.gguf").is_err(), "main was not fetched");
+}
+
+#[test]
+fn pickles_alone_are_refused() {
+    for names in [["config.json", "pytorch_model.bin"], ["config.json", "model.pth"]] {
+        let place = place(files(&names));
+        let error = place.refused();
+        assert!(error.contains("pickle files only"), "{error}");
+        assert_eq!(place.server.downloads(), 0);
+    }
+    assert!(place(files(&["README.md"])).refused().contains("neither config.json"));
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_cache_is_not_there() {
+    let place = place(files(&["../../../evil.gguf", "two\nlines.gguf", "/absolute.gguf"]));
+    assert!(place.refused().contains("nor a GGUF"));
+}
+
+#[test]
+fn what_is_not_there_is_said_so() {
+    let place = place(files(&["tiny.gguf"]));
+    let error = fetch("org/typo", None, None, &place.options).unwrap_err();
+    assert_eq!(
+        one_sentence(&error),
+        "cannot get org/typo from the hub: there is no such repository, revision or file; check \
+         the spelling"
+    );
+    let error = fetch("org/tiny", Some("typo"), None, &place.options).unwrap_err();
+    assert!(one_sentence(&error).contains("no such repository, revision or file"));
+}
+
+#[test]
+fn a_gate_asks_for_a_token_or_says_that_the_token_is_not_enough() {
+    let gated = |word| Script { gate: Some(("key", word)), ..files(&["tiny.gguf"]) };
+    let error = place(gated("GatedRepo")).refused();
+    assert!(error.ends_with("it is gated; accept its licence on its page and set HF_TOKEN"));
+    // As the hub answers for a repository that does not exist to somebody it does not know.
+    let error = place(gated("RepoNotFound")).refused();
+    assert!(error.contains("not there; check the spelling, or"), "{error}");
+    assert!(error.ends_with("set HF_TOKEN"), "{error}");
+
+    let barred = Script { barred: Some("stranger"), ..gated("GatedRepo") };
+    for place in [place(gated("")).with_token("wrong"), place(barred).with_token("stranger")] {
+        let error = place.refused();
+        assert!(error.contains("access is refused for this token (HF_TOKEN, or"), "{error}");
+        assert!(!error.contains("wrong") && !error.contains("stranger"), "{error}");
+    }
+    assert!(place(gated("GatedRepo")).with_token("key").get().is_ok());
+
+    let place = place(gated("GatedRepo"));
+    std::fs::write(place.options.home.as_ref().unwrap().join("token"), "key\n").unwrap();
+    assert!(place.get().is_ok(), "the token of a login is used");
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_no_other_host() {
+    let names = ["config.json", "model.safetensors"];
+    let storage = Server::start(files(&names));
+    // The same machine under another name is another host.
+    let elsewhere = Some(format!("http://localhost:{}", storage.port));
+    let gate = Some(("key", "GatedRepo"));
+    let place = place(Script { gate, elsewhere, ..files(&names) }).with_token("key");
+    let fetched = place.get().unwrap();
+    place.assert_same(&fetched.path.join(names[1]), names[1]);
+    assert_eq!(place.server.count(|request| request.token.as_deref() == Some("Bearer key")), 3);
+    assert_eq!(place.server.count(|_| true), 3);
+    assert_eq!((storage.downloads(), storage.count(|request| request.token.is_some())), (2, 0));
+}
+
+#[test]
+fn a_redirect_within_the_hub_keeps_the_token() {
+    let gate = Some(("key", "GatedRepo"));
+    let script = Script { gate, elsewhere: Some("/cache".into()), ..files(&["tiny.gguf"]) };
+    let place = place(script).with_token("key");
+    place.assert_same(&place.get().unwrap().path, "tiny.gguf");
+    assert_eq!(place.server.downloads(), 2);
+}
+
+#[test]
+fn without_a_token_none_is_sent() {
+    let place = place(files(&["tiny.gguf"]));
+    place.get().unwrap();
+    assert_eq!(place.server.count(|request| request.token.is_some()), 0);
+}
+
+#[test]
+fn a_cut_download_goes_on_where_it_was() {
+    let place = place(Script { cuts: 2, ..files(&["tiny.gguf"]) });
+    let fetched = place.get().unwrap();
+    place.assert_same(&fetched.path, "tiny.gguf");
+    let from: Vec<_> = place.server.seen.lock().unwrap().iter().map(|seen| seen.from).collect();
+    assert_eq!(from, [None, None, Some(2_000), Some(3_000)]);
+}
+
+#[test]
+fn a_server_without_ranges_starts_over() {
+    let place = place(Script { cuts: 1, whole: true, ..files(&["tiny.gguf"]) });
+    place.assert_same(&place.get().unwrap().path, "tiny.gguf");
+    assert_eq!(place.server.downloads(), 2);
+}
+
+#[test]
+fn a_list_without_sizes_and_hashes_will_do() {
+    let place = place(Script { terse: true, cuts: 1, ..files(&["a/tiny.gguf"]) });
+    place.assert_same(&place.get().unwrap().path, "a/tiny.gguf");
+}
+
+#[test]
+fn a_part_left_by_an_earlier_run_is_used_where_it_can_be() {
+    let script = files(&["tiny.gguf"]);
+    let whole = script.files[0].1.clone();
+    let place = place(script);
+    let first = place.get().unwrap().path;
+    let blob = std::fs::canonicalize(&first).unwrap();
+    let part = blob.with_extension("part");
+    let longer = [whole.as_slice(), &[0; 10]].concat();
+    for (left, downloads) in [(&whole[..1_000], 1), (&whole[..], 0), (&longer[..], 1), (&[], 1)] {
+        std::fs::remove_file(&first).unwrap();
+        std::fs::rename(&blob, &part).unwrap();
+        std::fs::write(&part, left).unwrap();
+        let before = place.server.downloads();
+        place.assert_same(&place.get().unwrap().path, "tiny.gguf");
+        assert_eq!(place.server.downloads() - before, downloads, "{} bytes left", left.len());
+        assert!(!part.exists());
+    }
+    let from = place.server.seen.lock().unwrap().iter().filter(|at| at.from == Some(1_000)).count();
+    assert_eq!(from, 1, "the first was gone on with");
+}
+
+#[test]
+fn another_process_at_the_same_file_is_waited_for_by_the_user() {
+    let place = place(files(&["tiny.gguf"]));
+    let blob = std::fs::canonicalize(place.get().unwrap().path).unwrap();
+    let part = blob.with_extension("part");
+    std::fs::rename(&blob, &part).unwrap();
+    let other = File::open(&part).unwrap();
+    other.lock().unwrap();
+    assert!(place.refused().contains("another process is downloading it"));
+}
+
+#[test]
+fn a_hub_that_pauses_is_asked_again_and_one_that_stays_away_is_named() {
+    let place = place(Script { pauses: 1, ..files(&["tiny.gguf"]) });
+    assert!(place.get().is_ok());
+    place.server.script.lock().unwrap().pauses = usize::MAX;
+    assert!(place.refused().contains("HTTP 503; try again later, or set HF_HUB_OFFLINE=1"));
+    assert_eq!(place.server.count(|_| true), 3 + 4, "three retries");
+    let away = HubOptions { offline: false, ..place.offline() };
+    let error = one_sentence(&fetch("org/tiny", None, None, &away).unwrap_err());
+    assert!(
+        error.ends_with("check the network, or set HF_HUB_OFFLINE=1 to use what is in the cache")
+    );
+}
+
+#[test]
+fn an_answer_that_is_no_list_is_one_sentence() {
+    let place = place(Script { sha: "../up", ..files(&["tiny.gguf"]) });
+    assert!(place.refused().contains("its commit has no hash"));
+}
+
+#[test]
+fn offline_with_an_empty_cache_says_what_to_do() {
+    let place = place(files(&["tiny.gguf"]));
+    assert_eq!(
+        one_sentence(&fetch("org/tiny", None, None, &place.offline()).unwrap_err()),
+        "cannot get org/tiny from the hub: HF_HUB_OFFLINE is set and it is not in the cache; \
+         unset it to download"
+    );
+    assert_eq!(place.server.count(|_| true), 0);
+}
