@@ -1,4 +1,4 @@
-//! The real SmolLM2-135M-Instruct (Q4_1), where `scripts/fetch-model smollm2-135m` has brought it.
+//! The real `SmolLM2-135M-Instruct` in `Q4_1`, where `scripts/fetch-model smollm2-135m` has brought it.
 
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 

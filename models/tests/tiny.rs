@@ -1,6 +1,8 @@
 //! A tiny llama in both file formats, holding the same weights: what loads from one must speak like
 //! what loads from the other, and a damaged file must be refused with one sentence.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop where a test would")]
+
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};

@@ -24,7 +24,10 @@ pub fn folder(out: Option<&Path>, run_id: &str) -> PathBuf {
         return plain;
     }
     // Two runs within one second.
-    (2..).map(|n| base.join(format!("{run_id}-{n}"))).find(|path| !taken(path)).unwrap_or(plain)
+    (2..u32::MAX)
+        .map(|n| base.join(format!("{run_id}-{n}")))
+        .find(|path| !taken(path))
+        .unwrap_or(plain)
 }
 
 /// Records of one or more summaries, in the order given.

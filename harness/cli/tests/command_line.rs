@@ -1,5 +1,7 @@
 //! The command line as a user meets it, over an engine without a model, a clock or a network.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop where a test would")]
+
 use assert_cmd::Command;
 use predicates::str::contains;
 use std::path::Path;

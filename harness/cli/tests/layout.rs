@@ -1,5 +1,7 @@
 //! The house stands as it was drawn: the top level, and which package may lean on which.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop where a test would")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;

@@ -14,15 +14,18 @@ use freeweights_report::bench_report;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+/// How a model is named.
+const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or \
+    dummy:PRESET[:QUANT] for random weights in the true shape";
+
 /// Measure models on this machine: tokens per second, latency, memory.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  freeweights bench\n  freeweights bench model.gguf --isl 128,512 --osl 64 --batch 1-4\n  freeweights bench dummy:llama-3.2-1b:q8_0 --depth 0,1024 --threads 1\n  freeweights bench model.gguf --prompt \"The capital of France is\" --show-text\n  freeweights bench org/name@main:model-q4_k_m.gguf --format csv > rows.csv"
 )]
 pub struct BenchArgs {
-    /// Models: a .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or
-    /// dummy:PRESET[:QUANT] for random weights in the true shape.
-    #[arg(value_name = "MODEL", default_value = "dummy:smollm2-135m")]
+    /// The models to measure.
+    #[arg(value_name = "MODEL", help = MODEL_HELP, default_value = "dummy:smollm2-135m")]
     pub models: Vec<ModelId>,
     /// What runs the model.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "candle")]

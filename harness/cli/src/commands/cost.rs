@@ -36,7 +36,7 @@ pub struct Terms {
     /// A preset (this-machine, rented-cloud) or a TOML file.
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
-    /// Change one value of the scenario, as in demand.requests_per_day=50000; may be repeated.
+    /// Change one value of the scenario, as in staff.fte=0; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// APIs to compare with, as provider/model, separated by commas.
