@@ -208,7 +208,8 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
     }
     let file = gguf::open(path)?;
     let info = ModelInfo {
-        name: file.name.clone().unwrap_or_else(|| name.clone()),
+        // The name that a file carries inside is often that of a training run.
+        name: name.strip_suffix(".gguf").unwrap_or(&name).to_owned(),
         source: name,
         revision: None,
         origin: Origin::Files(vec![path.to_path_buf()]),

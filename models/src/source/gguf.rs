@@ -19,8 +19,6 @@ pub(crate) struct Gguf {
     pub(crate) spec: ModelSpec,
     /// `q4_1`, or the commonest tensor type where the file names none we know.
     pub(crate) quant: String,
-    /// The name the file carries for its model.
-    pub(crate) name: Option<String>,
 }
 
 /// Opens a GGUF and checks that its header and its length agree.
@@ -51,15 +49,7 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
     let spec = family.spec_from_gguf(&content.metadata, &content).map_err(bad)?;
     spec.validate()?;
     check_tensors(&content, family, &spec, length).map_err(bad)?;
-    let text = |key: &str| content.metadata.get(key).and_then(|v| v.to_string().ok()).cloned();
-    Ok(Gguf {
-        quant: quant_name(&content),
-        name: text("general.name"),
-        family,
-        spec,
-        content,
-        reader,
-    })
+    Ok(Gguf { quant: quant_name(&content), family, spec, content, reader })
 }
 
 /// Every tensor the family needs is there, in its shape, inside the file.
