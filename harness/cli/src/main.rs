@@ -72,8 +72,33 @@ fn main() -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
-            print::complain(&format!("error: {error:#}"));
+            print::complain(&format!("error: {}", in_one_line(&error)));
             Exit::BadInput.into()
         }
+    }
+}
+
+/// An error and what is behind it, each told once: many of ours quote their cause already.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let quoted = anyhow::Error::new(cause()).context("cannot write x: the disk is full");
+        assert_eq!(in_one_line(&quoted), "cannot write x: the disk is full");
+        let chained = anyhow::Error::new(cause()).context("cannot write x");
+        assert_eq!(in_one_line(&chained), "cannot write x: the disk is full");
     }
 }
