@@ -2,10 +2,12 @@
 //!
 //! Not tested here: the hub itself, TLS, and proxies.
 
+use super::transfer::escaped;
 use super::*;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
