@@ -14,7 +14,7 @@ fn record(number: u32) -> Record {
     Record {
         schema_version: SCHEMA_VERSION,
         run_id: "bench".into(),
-        case_id: format!("candle/cpu/t2/smollm2-135m, case {number}"),
+        case_id: format!("candle/cpu/t2/smollm2-135m, case {number}").into(),
         started_at: "2026-11-22T00:00:00Z".into(),
         engine: "candle".into(),
         device: "cpu".into(),

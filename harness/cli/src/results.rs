@@ -1,7 +1,7 @@
 //! The folder of a run, and reading the folders of runs before.
 
 use anyhow::Context;
-use freeweights_record::{Record, read_summary};
+use freeweights_record::{ReadOptions, Record, read_results};
 use std::path::{Path, PathBuf};
 
 /// Where runs go without `--out`.
@@ -34,8 +34,9 @@ pub fn folder(out: Option<&Path>, run_id: &str) -> PathBuf {
 pub fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
     let mut records = Vec::new();
     for path in paths {
-        let read = read_summary(path).with_context(|| format!("{}", path.display()))?;
-        records.extend(read);
+        let read = read_results(path, &ReadOptions::default())
+            .with_context(|| format!("{}", path.display()))?;
+        records.extend(read.records);
     }
     Ok(records)
 }

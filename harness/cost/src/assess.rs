@@ -82,7 +82,7 @@ fn assess_group(
     let point = operating_point(group, records, scenario)?;
     let record = records
         .iter()
-        .find(|record| record.case_id == point.case_id)
+        .find(|record| *record.case_id == *point.case_id)
         .ok_or(CostError::NoRecords)?;
     let machine = machine(group, record, scenario)?;
     let load = staff::load(scenario.staff.benefits_share.value)?;
@@ -102,11 +102,11 @@ fn assess_group(
         date: today,
         scenario: scenario.name.clone(),
         hosting: scenario.hosting.kind,
-        model: record.model.clone(),
-        quant: record.quant.clone(),
+        model: record.model.to_string(),
+        quant: record.quant.as_deref().map(str::to_owned),
         weights: record.weights,
-        engine: record.engine.clone(),
-        device: record.device.clone(),
+        engine: record.engine.to_string(),
+        device: record.device.to_string(),
         threads: record.threads,
         demand: DemandSummary {
             requests_per_day: demand.requests_per_day.value,

@@ -136,7 +136,7 @@ fn point(record: &Record, isl: Tokens, osl: Tokens) -> Option<OperatingPoint> {
     let ttft = record.ttft_mean_s.filter(|_| same_shape);
     let tpot = record.tpot_mean_s.filter(|_| same_shape);
     Some(OperatingPoint {
-        case_id: record.case_id.clone(),
+        case_id: record.case_id.to_string(),
         measured_isl: measured_shape.0,
         measured_osl: measured_shape.1,
         batch,

@@ -3,7 +3,7 @@
 use crate::engine::EngineInfo;
 use crate::runner::CaseResult;
 use freeweights_record::units::{BitsPerWeight, Bytes, Seconds, Tokens};
-use freeweights_record::{Host, Record, SCHEMA_VERSION, metric, stats, summarise};
+use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise};
 
 /// What is known of the binary that measures.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -52,36 +52,36 @@ pub fn record_of(
     let features = host.cpu_features.join(" ");
     let mut record = Record {
         schema_version: SCHEMA_VERSION,
-        run_id: context.run_id.clone(),
-        case_id: case_id(info, case),
-        started_at,
-        freeweights_version: context.build.version.clone(),
-        git_commit: context.build.git_commit.clone(),
-        build_profile: context.build.profile.clone(),
-        build_flags: context.build.flags.clone(),
-        host_os: host.os.clone(),
-        kernel: host.kernel.clone(),
-        cpu_model: host.cpu_model.clone(),
+        run_id: context.run_id.as_str().into(),
+        case_id: case_id(info, case).into(),
+        started_at: started_at.into(),
+        freeweights_version: context.build.version.as_str().into(),
+        git_commit: text(context.build.git_commit.as_ref()),
+        build_profile: context.build.profile.as_str().into(),
+        build_flags: text(context.build.flags.as_ref()),
+        host_os: text(host.os.as_ref()),
+        kernel: text(host.kernel.as_ref()),
+        cpu_model: text(host.cpu_model.as_ref()),
         cpu_cores: host.cpu_cores,
-        cpu_features: (!features.is_empty()).then_some(features),
+        cpu_features: (!features.is_empty()).then(|| features.into()),
         memory_total_bytes: host.memory_total_bytes,
         virtualised: host.virtualised,
-        engine: info.engine.clone(),
-        engine_version: info.engine_version.clone(),
-        device: info.device.clone(),
+        engine: info.engine.as_str().into(),
+        engine_version: text(info.engine_version.as_ref()),
+        device: info.device.as_str().into(),
         threads: info.threads,
-        model: model.name.clone(),
-        model_source: model.source.clone(),
-        model_revision: model.revision.clone(),
-        model_sha256: model.sha256.clone(),
+        model: model.name.as_str().into(),
+        model_source: text(model.source.as_ref()),
+        model_revision: text(model.revision.as_ref()),
+        model_sha256: text(model.sha256.as_ref()),
         weights: model.weights,
-        architecture: model.architecture.clone(),
+        architecture: text(model.architecture.as_ref()),
         params_total: model.params_total,
         params_active: model.params_active,
-        quant: model.quant.clone(),
+        quant: text(model.quant.as_ref()),
         bits_per_weight: bits_per_weight(model.weights_bytes, model.params_total),
         weights_bytes: model.weights_bytes,
-        kv_dtype: model.kv_dtype.clone(),
+        kv_dtype: text(model.kv_dtype.as_ref()),
         isl: Some(Tokens::new(u64::from(case.isl))),
         osl: Some(Tokens::new(u64::from(case.osl))),
         depth: Some(Tokens::new(u64::from(case.depth))),
@@ -95,7 +95,7 @@ pub fn record_of(
         clock_mhz_mean: result.clock,
         steal_percent: result.steal,
         status: result.status,
-        error: result.error.clone(),
+        error: text(result.error.as_ref()),
         ..Record::default()
     };
     summarise(&mut record, &result.samples, case.shape(), context.seed);
@@ -105,6 +105,10 @@ pub fn record_of(
     }
     against_ceilings(&mut record, result, host);
     record
+}
+
+fn text(known: Option<&String>) -> Option<Text> {
+    known.map(Text::from)
 }
 
 fn bits_per_weight(bytes: Option<Bytes>, params: Option<u64>) -> Option<BitsPerWeight> {

@@ -10,20 +10,22 @@
 //! - [`RunFolder`]: where they are kept, flushed as each case ends.
 
 mod column;
-mod csv_read;
 pub mod host;
 pub mod metric;
+mod read;
 mod record;
 mod run_folder;
 mod sample;
 pub mod schema;
 pub mod stats;
 mod summarise;
+mod text;
 pub mod units;
 
-pub use csv_read::{ReadError, read_summary, read_summary_from};
 pub use host::Host;
+pub use read::{Measurements, ReadError, ReadOptions, read_results, read_summary_from};
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
 pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Sample};
 pub use summarise::{Shape, summarise};
+pub use text::Text;

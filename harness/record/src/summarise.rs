@@ -4,7 +4,7 @@ use crate::metric;
 use crate::record::Record;
 use crate::sample::Sample;
 use crate::stats::{
-    Percentile, bootstrap_t_interval, mean, median, percentile_linear, sample_stddev,
+    Interval, Percentile, bootstrap_t_interval, mean, median, percentile_linear, sample_stddev,
 };
 use crate::units::{RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
 
@@ -63,7 +63,7 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
     record.prefill_mean_tps = mean(&prefill).ok();
     record.prefill_median_tps = median(&prefill).ok();
     record.prefill_stddev_tps = sample_stddev(&prefill).ok();
-    let interval = bootstrap_t_interval(&prefill, seed).ok();
+    let interval = rate_interval(&prefill, seed);
     record.prefill_ci95_low_tps = interval.map(|i| i.low);
     record.prefill_ci95_high_tps = interval.map(|i| i.high);
 
@@ -74,7 +74,7 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
     record.decode_mean_tps = mean(&decode).ok();
     record.decode_median_tps = median(&decode).ok();
     record.decode_stddev_tps = sample_stddev(&decode).ok();
-    let interval = bootstrap_t_interval(&decode, seed).ok();
+    let interval = rate_interval(&decode, seed);
     record.decode_ci95_low_tps = interval.map(|i| i.low);
     record.decode_ci95_high_tps = interval.map(|i| i.high);
 
@@ -83,6 +83,14 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
         .filter_map(|s| metric::total_throughput(shape.batch, shape.isl, shape.osl, s.e2e()).ok())
         .collect();
     record.total_mean_tps = mean(&total).ok();
+}
+
+/// The interval of a mean rate. Wildly differing samples can push its lower end below zero, where
+/// no rate is: cutting it there takes nothing true away.
+fn rate_interval(samples: &[TokensPerSecond], seed: u64) -> Option<Interval<TokensPerSecond>> {
+    let interval = bootstrap_t_interval(samples, seed).ok()?;
+    let low = TokensPerSecond::new(interval.low.get().max(0.0));
+    Some(Interval { low, ..interval })
 }
 
 #[cfg(test)]
@@ -121,6 +129,13 @@ mod tests {
         // five samples: no p90, no p99; 20 gaps: no p99 of those either
         assert_eq!((record.ttft_p90_s, record.ttft_p99_s, record.itl_p99_s), (None, None, None));
         assert_eq!(record.rss_peak_bytes, Some(Bytes::new(1_005)));
+    }
+
+    #[test]
+    fn no_interval_of_a_rate_reaches_below_zero() {
+        let rates = [0.1, 0.1, 0.1, 0.1, 100.0].map(TokensPerSecond::new);
+        assert!(bootstrap_t_interval(&rates, 1).unwrap().low.get() < 0.0);
+        assert_eq!(rate_interval(&rates, 1).unwrap().low, TokensPerSecond::new(0.0));
     }
 
     #[test]

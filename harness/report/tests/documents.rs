@@ -18,7 +18,7 @@ fn record(batch: u32, prefill: f64, decode: f64) -> Record {
     Record {
         schema_version: SCHEMA_VERSION,
         run_id: "run".into(),
-        case_id: format!("candle-cpu-t2-smollm2-135m-i128-o64-b{batch}"),
+        case_id: format!("candle-cpu-t2-smollm2-135m-i128-o64-b{batch}").into(),
         engine: "candle".into(),
         device: "cpu".into(),
         threads: Some(2),

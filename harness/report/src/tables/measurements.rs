@@ -48,7 +48,7 @@ fn row(record: &Record) -> Vec<Cell> {
         record.device.as_str().into(),
         record.threads.into(),
         model(&record.model).into(),
-        record.quant.clone().into(),
+        record.quant.as_deref().map(str::to_owned).into(),
         tokens(record.isl),
         tokens(record.osl),
         tokens(record.depth),
@@ -66,7 +66,7 @@ fn row(record: &Record) -> Vec<Cell> {
         time(record.ttft_mean_s),
         size(peak_memory(record)),
         status(record.status).into(),
-        record.error.clone().into(),
+        record.error.as_deref().map(str::to_owned).into(),
     ]
 }
 

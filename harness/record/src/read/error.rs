@@ -1,0 +1,79 @@
+//! Why results could not be read.
+
+use crate::record::SCHEMA_VERSION;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why results could not be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file beside the one that was named is to blame.
+    #[error("{path}: {source}", path = path.display())]
+    Beside {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ReadError>,
+    },
+    /// The text is not CSV: rows of different lengths, or no UTF-8.
+    #[error("line {line}: {reason}")]
+    NotCsv {
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is a header at most.
+    #[error("no rows: the file holds no measurement")]
+    Empty,
+    /// The header lacks columns of the schema.
+    #[error("missing columns: {columns}; this is no {file} of schema version {version}")]
+    MissingColumns {
+        /// The missing names.
+        columns: String,
+        /// What the file was taken for.
+        file: &'static str,
+        /// The version it says it is of.
+        version: u32,
+    },
+    /// Another version of the schema.
+    #[error(
+        "line {line}: schema_version is {found:?}, this freeweights reads versions 1 to {SCHEMA_VERSION}; use the release that wrote the file"
+    )]
+    Version {
+        /// Line, from 1.
+        line: u64,
+        /// The cell.
+        found: String,
+    },
+    /// A cell that does not hold what its column holds.
+    #[error("line {line}, column {column}: {found:?} is not {expected}")]
+    Cell {
+        /// Line, from 1.
+        line: u64,
+        /// Column name.
+        column: String,
+        /// The cell.
+        found: String,
+        /// What the column holds.
+        expected: String,
+    },
+    /// Two rows claim to be the same case of the same run.
+    #[error("line {line}: case_id {case_id:?} of run {run_id:?} appears twice")]
+    DuplicateCase {
+        /// Line, from 1.
+        line: u64,
+        /// The repeated case.
+        case_id: String,
+        /// Its run.
+        run_id: String,
+    },
+}
