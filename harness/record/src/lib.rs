@@ -23,9 +23,11 @@ mod text;
 pub mod units;
 
 pub use host::Host;
-pub use read::{Measurements, ReadError, ReadOptions, read_results, read_summary_from};
+pub use read::{
+    CaseSamples, Measurements, ReadError, ReadOptions, Samples, read_results, read_summary_from,
+};
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
-pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text};
+pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text, write_results};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Sample};
 pub use summarise::{Shape, summarise};
 pub use text::Text;

@@ -9,7 +9,10 @@ use crate::units::{
 use serde::{Deserialize, Serialize};
 
 /// The version of the columns. It rises when a column is added (at the end) or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// How many columns each version had, from version 1: columns are only ever added, at the end.
+pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99];
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,7 +47,7 @@ columns! {
     #[doc = "The run this case belongs to; the same in every row of a file."] run_id: Text,
     #[doc = "The case within the run: engine, device, threads, model and shape."] case_id: Text,
     #[doc = "When the case was first touched, RFC 3339, UTC."] started_at: Text,
-    #[doc = "Version of freeweights that measured."] freeweights_version: Text,
+    #[doc = "Version of freeweights that measured, or imported what `source_tool` measured."] freeweights_version: Text,
     #[doc = "Commit freeweights was built from; `-dirty` where the tree had changes."] git_commit: Option<Text>,
     #[doc = "Cargo profile freeweights was built with."] build_profile: Text,
     #[doc = "Target triple and RUSTFLAGS freeweights was built with."] build_flags: Option<Text>,
@@ -137,6 +140,8 @@ columns! {
     #[doc = "Normalised mean squared error of that check; empty where the check has none."] check_error: Option<Fraction>,
     #[doc = "How the case ended."] status: Status,
     #[doc = "Why it failed."] error: Option<Text>,
+    #[doc = "The tool whose output the record was imported from; empty where freeweights measured."] source_tool: Option<Text>,
+    #[doc = "Version of that tool."] source_tool_version: Option<Text>,
 }
 
 #[cfg(test)]
@@ -157,11 +162,18 @@ ceiling_read_bytes_per_s, ceiling_flops_per_s, decode_mbu, prefill_mfu,
 clock_mhz_mean, temperature_max_c, throttled, steal_percent, check, check_error,
 status, error";
 
+    /// What version 2 added.
+    const ADDED_IN_2: &str = "source_tool, source_tool_version";
+
     #[test]
-    fn the_columns_are_those_of_version_1_in_their_order() {
-        let published: Vec<_> = VERSION_1.split(',').map(str::trim).collect();
+    fn the_columns_are_those_of_each_version_in_their_order() {
+        let names = |list: &'static str| list.split(',').map(str::trim);
+        let mut published: Vec<_> = names(VERSION_1).collect();
+        assert_eq!(published.len(), COLUMNS_OF_VERSION[0]);
+        published.extend(names(ADDED_IN_2));
         let ours: Vec<_> = Record::COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(ours, published);
-        assert_eq!(SCHEMA_VERSION, 1);
+        assert_eq!((SCHEMA_VERSION, ours.len()), (2, COLUMNS_OF_VERSION[1]));
+        assert_eq!(COLUMNS_OF_VERSION.len(), SCHEMA_VERSION as usize);
     }
 }

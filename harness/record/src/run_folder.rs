@@ -2,6 +2,7 @@
 
 use crate::column::Unfit;
 use crate::metric;
+use crate::read::{CaseSamples, Measurements};
 use crate::record::Record;
 use crate::sample::{ItlRow, RawRow, Sample};
 use crate::summarise::Shape;
@@ -78,11 +79,7 @@ impl RunFolder {
     /// # Errors
     /// [`WriteError::Taken`] where the folder holds a run, [`WriteError::Io`] where it cannot be written.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
-        if path.join("summary.csv").exists() {
-            return Err(WriteError::Taken { path: path.to_path_buf() });
-        }
-        std::fs::create_dir_all(path)
-            .map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+        make_folder(path)?;
         Ok(Self {
             path: path.to_path_buf(),
             raw: AppendOnly::create(path.join("raw.csv"))?,
@@ -102,7 +99,9 @@ impl RunFolder {
     /// # Errors
     /// [`WriteError`]; rows written before stay intact.
     pub fn write_sample(&mut self, of: SampleOf<'_>, sample: &Sample) -> Result<(), WriteError> {
-        self.raw.append([raw_row(of, sample)])?;
+        let row = raw_row(of, sample);
+        refuse(of.case_id, row.unfit())?;
+        self.raw.append([row])?;
         self.itl.append(itl_rows(of, sample))
     }
 
@@ -207,30 +206,79 @@ pub fn summary_text(records: &[Record]) -> Result<String, WriteError> {
 }
 
 fn check_fit(record: &Record) -> Result<(), WriteError> {
-    let Some((column, why)) = record.unfit() else { return Ok(()) };
-    let (case_id, column) = (record.case_id.to_string(), column.to_owned());
+    refuse(&record.case_id, record.unfit())
+}
+
+fn refuse(case_id: &str, unfit: Option<(&'static str, Unfit)>) -> Result<(), WriteError> {
+    let Some((column, why)) = unfit else { return Ok(()) };
+    let (case_id, column) = (case_id.to_owned(), column.to_owned());
     Err(match why {
         Unfit::Negative => WriteError::Negative { case_id, column },
         Unfit::NotFinite | Unfit::Wrong => WriteError::NotFinite { case_id, column },
     })
 }
 
-fn raw_row<'a>(of: SampleOf<'a>, sample: &Sample) -> RawRow<'a> {
+fn raw_row(of: SampleOf<'_>, sample: &Sample) -> RawRow {
     let Shape { isl, batch, .. } = of.shape;
     RawRow {
-        run_id: of.run_id,
-        case_id: of.case_id,
+        run_id: of.run_id.into(),
+        case_id: of.case_id.into(),
         sample: sample.index,
         warmup: sample.warmup,
-        offset_s: sample.offset,
-        prefill_s: sample.prefill,
-        ttft_s: sample.ttft,
-        decode_s: sample.gaps.iter().copied().sum(),
-        e2e_s: sample.e2e(),
+        offset_s: Some(sample.offset),
+        prefill_s: Some(sample.prefill),
+        ttft_s: Some(sample.ttft),
+        decode_s: Some(sample.gaps.iter().copied().sum()),
+        e2e_s: Some(sample.e2e()),
         prefill_tps: metric::prefill_throughput(batch, isl, sample.prefill).ok(),
         decode_tps: metric::decode_throughput(batch, &sample.gaps).ok(),
         rss_peak_bytes: sample.rss_peak,
     }
+}
+
+/// Samples of which no more than the rates are known.
+fn rate_rows(record: &Record, samples: &CaseSamples) -> impl Iterator<Item = RawRow> {
+    let count = samples.prefill.len().max(samples.decode.len());
+    (0..u32::MAX).zip(0..count).map(|(sample, at)| RawRow {
+        run_id: record.run_id.clone(),
+        case_id: record.case_id.clone(),
+        sample,
+        prefill_tps: samples.prefill.get(at).copied(),
+        decode_tps: samples.decode.get(at).copied(),
+        ..RawRow::default()
+    })
+}
+
+/// Writes measurements that are complete already into a fresh folder, where
+/// [`read_results`](crate::read_results) finds them again.
+///
+/// # Errors
+/// [`WriteError::Taken`] where the folder holds a run, [`WriteError::Io`] where it cannot be
+/// written, [`WriteError::NotFinite`] or [`WriteError::Negative`] where a figure cannot be a
+/// measurement.
+pub fn write_results(path: &Path, measurements: &Measurements) -> Result<(), WriteError> {
+    measurements.records.iter().try_for_each(check_fit)?;
+    let rows: Vec<RawRow> = measurements
+        .records
+        .iter()
+        .filter_map(|record| Some((record, measurements.samples.of(record)?)))
+        .flat_map(|(record, samples)| rate_rows(record, samples))
+        .collect();
+    rows.iter().try_for_each(|row| refuse(&row.case_id, row.unfit()))?;
+    make_folder(path)?;
+    if !rows.is_empty() {
+        AppendOnly::create(path.join("raw.csv"))?.append(rows)?;
+    }
+    AppendOnly::create(path.join("summary.csv"))?.append(&measurements.records)
+}
+
+/// Makes the folder of a run, unless it holds one already.
+fn make_folder(path: &Path) -> Result<(), WriteError> {
+    if path.join("summary.csv").exists() {
+        return Err(WriteError::Taken { path: path.to_path_buf() });
+    }
+    std::fs::create_dir_all(path)
+        .map_err(|source| WriteError::Io { path: path.to_path_buf(), source })
 }
 
 fn itl_rows<'a>(of: SampleOf<'a>, sample: &'a Sample) -> impl Iterator<Item = ItlRow<'a>> {
@@ -293,10 +341,30 @@ mod tests {
         let itl = std::fs::read_to_string(folder.path().join("itl.csv")).unwrap();
         assert_eq!(itl.lines().count(), 1 + 4);
         assert_eq!(itl.lines().nth(2), Some("run,a,0,2,0.125"));
-        for (text, columns) in [(raw, RAW_COLUMNS), (itl, ITL_COLUMNS)] {
-            let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-            assert_eq!(text.lines().next().unwrap(), names.join(","));
-        }
+        let raw_names: Vec<_> = RAW_COLUMNS.iter().map(|column| column.name).collect();
+        let itl_names: Vec<_> = ITL_COLUMNS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(raw.lines().next().unwrap(), raw_names.join(","));
+        assert_eq!(itl.lines().next().unwrap(), itl_names.join(","));
+        // The warm-up is left out of the samples that are read back: 2 * 8 / 0.25, 2 * 2 / 0.225.
+        let samples = read.samples.get("run", "a").unwrap();
+        assert_eq!(samples.prefill, [TokensPerSecond::new(64.0)]);
+        assert_eq!(samples.decode, [TokensPerSecond::new(4.0 / 0.225)]);
+        assert_eq!(read.samples.get("run", "b"), None);
+    }
+
+    #[test]
+    fn complete_measurements_are_written_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept =
+            Measurements { records: vec![record("a"), record("b")], ..Default::default() };
+        let samples = kept.samples.entry(&"run".into(), &"a".into());
+        samples.prefill = [10.5, 11.0].map(TokensPerSecond::new).to_vec();
+        samples.decode = vec![TokensPerSecond::new(3.25)];
+        let path = folder.path().join("run");
+        write_results(&path, &kept).unwrap();
+        let options = crate::ReadOptions::default();
+        assert_eq!(crate::read_results(&path, &options).unwrap(), kept);
+        assert!(matches!(write_results(&path, &kept), Err(WriteError::Taken { .. })));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! One repetition of a case, and how it is kept.
 
+use crate::column::{Column, columns};
 use crate::metric;
 use crate::stats::NoValue;
+use crate::text::Text;
 use crate::units::{Bytes, Seconds, Tokens, TokensPerSecond};
 use serde::Serialize;
 
@@ -41,21 +43,8 @@ impl Sample {
     }
 }
 
-/// Header of `raw.csv`: one row per sample, warm-ups too.
-pub const RAW_COLUMNS: &[(&str, &str)] = &[
-    ("run_id", "The run, as in summary.csv."),
-    ("case_id", "The case, as in summary.csv."),
-    ("sample", "Position among the samples of the case, from 0, warm-ups included."),
-    ("warmup", "Whether the sample is left out of the summary."),
-    ("offset_s", "Start of the sample since the run began."),
-    ("prefill_s", "Prompt in, logits out, device synchronised."),
-    ("ttft_s", "Start to first token: prefill and the first pick."),
-    ("decode_s", "Sum of all gaps between output tokens."),
-    ("e2e_s", "ttft_s + decode_s."),
-    ("prefill_tps", "batch * isl / prefill_s."),
-    ("decode_tps", "batch * (osl - 1) / decode_s; empty with a single output token."),
-    ("rss_peak_bytes", "Highest resident memory of the process seen while the sample ran."),
-];
+/// Columns of `raw.csv`: one row per sample, warm-ups too.
+pub const RAW_COLUMNS: &[Column] = RawRow::COLUMNS;
 
 /// Header of `itl.csv`: one row per gap between two output tokens.
 pub const ITL_COLUMNS: &[(&str, &str)] = &[
@@ -66,21 +55,22 @@ pub const ITL_COLUMNS: &[(&str, &str)] = &[
     ("itl_s", "Length of the gap."),
 ];
 
-/// A row of `raw.csv`. Its fields are [`RAW_COLUMNS`].
-#[derive(Serialize)]
-pub(crate) struct RawRow<'a> {
-    pub(crate) run_id: &'a str,
-    pub(crate) case_id: &'a str,
-    pub(crate) sample: u32,
-    pub(crate) warmup: bool,
-    pub(crate) offset_s: Seconds,
-    pub(crate) prefill_s: Seconds,
-    pub(crate) ttft_s: Seconds,
-    pub(crate) decode_s: Seconds,
-    pub(crate) e2e_s: Seconds,
-    pub(crate) prefill_tps: Option<TokensPerSecond>,
-    pub(crate) decode_tps: Option<TokensPerSecond>,
-    pub(crate) rss_peak_bytes: Option<Bytes>,
+columns! {
+    /// A row of `raw.csv`. A sample that another tool kept has no more than its rates.
+    #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+    pub(crate) struct RawRow;
+    #[doc = "The run, as in summary.csv."] run_id: Text,
+    #[doc = "The case, as in summary.csv."] case_id: Text,
+    #[doc = "Position among the samples of the case, from 0, warm-ups included."] sample: u32,
+    #[doc = "Whether the sample is left out of the summary."] warmup: bool,
+    #[doc = "Start of the sample since the run began."] offset_s: Option<Seconds>,
+    #[doc = "Prompt in, logits out, device synchronised."] prefill_s: Option<Seconds>,
+    #[doc = "Start to first token: prefill and the first pick."] ttft_s: Option<Seconds>,
+    #[doc = "Sum of all gaps between output tokens."] decode_s: Option<Seconds>,
+    #[doc = "ttft_s + decode_s."] e2e_s: Option<Seconds>,
+    #[doc = "batch * isl / prefill_s."] prefill_tps: Option<TokensPerSecond>,
+    #[doc = "batch * (osl - 1) / decode_s; empty with a single output token."] decode_tps: Option<TokensPerSecond>,
+    #[doc = "Highest resident memory of the process seen while the sample ran."] rss_peak_bytes: Option<Bytes>,
 }
 
 /// A row of `itl.csv`. Its fields are [`ITL_COLUMNS`].

@@ -12,7 +12,9 @@ pub fn markdown() -> String {
          Written from the types by `BLESS=1 cargo test -p freeweights-record schema`; a test fails where it is stale.\n\n\
          One header row, one value a cell, base units at full precision. What could not be measured is an empty\n\
          cell, never 0, -1 or NaN. A case that failed is a row whose `status` is `failed` and whose `error` says why.\n\
-         New columns go at the end and raise the version. `_tps` is tokens per second over the whole batch.\n\n\
+         New columns go at the end and raise the version; a reader takes every version up to its own.\n\
+         `_tps` is tokens per second over the whole batch. Where `source_tool` is filled, another tool measured:\n\
+         what it does not tell is empty, and raw.csv has its rates where it kept samples.\n\n\
          ## summary.csv: one row per case\n\n\
          | # | column | holds | unit | may be empty | meaning |\n|-|-|-|-|-|-|\n"
     );
@@ -29,21 +31,27 @@ pub fn markdown() -> String {
             column.meaning.trim()
         );
     }
-    for (file, what, columns) in [
-        ("raw.csv", "one row per sample, warm-ups too", RAW_COLUMNS),
-        ("itl.csv", "one row per gap between two output tokens", ITL_COLUMNS),
-    ] {
-        let _ = write!(text, "\n## {file}: {what}\n\n| column | meaning |\n|-|-|\n");
-        for (name, meaning) in columns {
-            let _ = writeln!(text, "| {name} | {meaning} |");
-        }
-    }
+    let raw = RAW_COLUMNS.iter().map(|column| (column.name, column.meaning.trim()));
+    push_columns(&mut text, "raw.csv: one row per sample, warm-ups too", raw);
+    let itl = ITL_COLUMNS.iter().copied();
+    push_columns(&mut text, "itl.csv: one row per gap between two output tokens", itl);
     text.push_str(
         "\n## host.json and assessment.json\n\n\
          `host.json` describes the machine and the ceilings measured on it; `assessment.json` is the cost of the run\n\
          under its scenario, with every assumption, its label, source and date.\n",
     );
     text
+}
+
+fn push_columns<'a>(
+    text: &mut String,
+    heading: &str,
+    columns: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    let _ = write!(text, "\n## {heading}\n\n| column | meaning |\n|-|-|\n");
+    for (name, meaning) in columns {
+        let _ = writeln!(text, "| {name} | {meaning} |");
+    }
 }
 
 #[cfg(test)]

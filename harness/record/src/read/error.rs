@@ -76,4 +76,14 @@ pub enum ReadError {
         /// Its run.
         run_id: String,
     },
+    /// Two files hold the same case of the same run.
+    #[error(
+        "case_id {case_id:?} of run {run_id:?} is in more than one of the files; give each file once"
+    )]
+    SameCase {
+        /// The repeated case.
+        case_id: String,
+        /// Its run.
+        run_id: String,
+    },
 }

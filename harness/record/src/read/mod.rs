@@ -1,39 +1,94 @@
-//! Reading results back.
+//! Reading results back: a run of freeweights, or what another tool wrote.
 
 mod error;
+mod samples;
 mod summary;
 mod table;
 
 pub use error::ReadError;
+pub use samples::{CaseSamples, Samples};
 pub use summary::read_summary_from;
 
 use crate::record::Record;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::Path;
 
-/// How forgiving a reader is.
+/// How a file is to be read.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Leave out rows that cannot be read and say so, where otherwise the first is an error.
     pub lenient: bool,
 }
 
-/// Records, and what was left out of them.
+/// Records and, where they were kept, the samples behind them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measurements {
     /// One record per case, in the order of the file.
     pub records: Vec<Record>,
+    /// The samples behind the records, where they were kept.
+    pub samples: Samples,
     /// Why rows were left out; empty unless reading was lenient.
     pub skipped: Vec<String>,
 }
 
-/// Reads a `summary.csv`, or the one inside a folder.
+impl Measurements {
+    /// Adds what another file holds.
+    ///
+    /// # Errors
+    /// [`ReadError::SameCase`] where both hold the same case of the same run.
+    pub fn extend(&mut self, other: Self) -> Result<(), ReadError> {
+        let known: HashSet<_> = self.records.iter().map(|r| (&*r.run_id, &*r.case_id)).collect();
+        if let Some(twice) =
+            other.records.iter().find(|r| known.contains(&(&*r.run_id, &*r.case_id)))
+        {
+            let (run_id, case_id) = (twice.run_id.to_string(), twice.case_id.to_string());
+            return Err(ReadError::SameCase { case_id, run_id });
+        }
+        self.records.extend(other.records);
+        self.samples.extend(other.samples);
+        self.skipped.extend(other.skipped);
+        Ok(())
+    }
+}
+
+/// Reads results: a folder of a run (its `summary.csv` and, where it is there, its `raw.csv`), or
+/// a single file of it.
 ///
 /// # Errors
 /// [`ReadError`], with line and column where one cell is to blame.
 pub fn read_results(path: &Path, options: &ReadOptions) -> Result<Measurements, ReadError> {
     let path = if path.is_dir() { path.join("summary.csv") } else { path.to_path_buf() };
-    let failed = |source| ReadError::Io { path: PathBuf::from(&path), source };
-    let file = std::fs::File::open(&path).map_err(failed)?;
-    let rows = summary::read_rows(file, options.lenient)?;
-    Ok(Measurements { records: rows.records, skipped: rows.skipped })
+    let failed = |source| ReadError::Io { path: path.clone(), source };
+    let mut file = BufReader::new(File::open(&path).map_err(failed)?);
+    file.fill_buf().map_err(failed)?;
+    read_run(&path, file, options.lenient)
+}
+
+/// A `summary.csv`, and the `raw.csv` beside it.
+fn read_run(path: &Path, summary: impl BufRead, lenient: bool) -> Result<Measurements, ReadError> {
+    let summary::Rows { records, mut skipped } = summary::read_rows(summary, lenient)?;
+    let samples = match path.file_name() {
+        Some(name) if name == "summary.csv" => {
+            read_beside(&path.with_file_name("raw.csv"), lenient, &mut skipped)?
+        }
+        // A summary under another name may lie beside the samples of any run.
+        _ => Samples::default(),
+    };
+    Ok(Measurements { records, samples, skipped })
+}
+
+fn read_beside(
+    path: &Path,
+    lenient: bool,
+    skipped: &mut Vec<String>,
+) -> Result<Samples, ReadError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Samples::default()),
+        Err(source) => return Err(ReadError::Io { path: path.to_path_buf(), source }),
+    };
+    samples::read_samples(file, lenient, skipped)
+        .map_err(|source| ReadError::Beside { path: path.to_path_buf(), source: source.into() })
 }

@@ -5,7 +5,7 @@
 
 use super::ReadError;
 use super::table::Table;
-use crate::record::{Record, SCHEMA_VERSION};
+use crate::record::{COLUMNS_OF_VERSION, Record, SCHEMA_VERSION};
 use crate::text::Text;
 use std::collections::HashSet;
 use std::io::Read;
@@ -25,19 +25,18 @@ pub(super) struct Rows {
     pub(super) skipped: Vec<String>,
 }
 
-/// Reads every row. `lenient` leaves out rows that cannot be read, as long as there are others.
+/// Reads every row, of any version: what comes back is of the current one. `lenient` leaves out rows that cannot be read, as long as there are others.
 pub(super) fn read_rows(text: impl Read, lenient: bool) -> Result<Rows, ReadError> {
     let mut table = Table::open(text, Record::COLUMNS)?;
     if table.has_no_header() {
         return Err(ReadError::Empty);
     }
-    refuse_missing(&table, SCHEMA_VERSION)?;
-    let mut last = vec![Text::default(); Record::COLUMNS.len()];
-    let mut seen = HashSet::new();
+    refuse_missing(&table, 1, COLUMNS_OF_VERSION[0])?;
+    let mut state = State::new();
     let mut rows = Rows { records: Vec::new(), skipped: Vec::new() };
     let mut first_skipped = None;
     while table.advance()? {
-        match row(&table, &mut last, &mut seen) {
+        match state.row(&table) {
             Ok(record) => rows.records.push(record),
             Err(error) if lenient => {
                 rows.skipped.push(error.to_string());
@@ -49,35 +48,59 @@ pub(super) fn read_rows(text: impl Read, lenient: bool) -> Result<Rows, ReadErro
     if rows.records.is_empty() { Err(first_skipped.unwrap_or(ReadError::Empty)) } else { Ok(rows) }
 }
 
-fn row<R: Read>(
-    table: &Table<R>,
-    last: &mut [Text],
-    seen: &mut HashSet<(Text, Text)>,
-) -> Result<Record, ReadError> {
-    table.check_row()?;
-    check_version(table)?;
-    let record =
-        Record::from_cells(|at| table.cell(at), last).map_err(|(at, why)| table.refuse(at, why))?;
-    if !seen.insert((record.run_id.clone(), record.case_id.clone())) {
-        let (run_id, case_id) = (record.run_id.to_string(), record.case_id.to_string());
-        return Err(ReadError::DuplicateCase { line: table.line(), case_id, run_id });
+/// What is remembered from row to row.
+struct State {
+    /// The latest text of each column.
+    last: Vec<Text>,
+    /// Run and case of the rows so far.
+    seen: HashSet<(Text, Text)>,
+    /// Versions met whose columns are all there.
+    versions: Vec<u32>,
+}
+
+impl State {
+    fn new() -> Self {
+        let last = vec![Text::default(); Record::COLUMNS.len()];
+        Self { last, seen: HashSet::new(), versions: Vec::new() }
     }
-    Ok(record)
+
+    fn row<R: Read>(&mut self, table: &Table<R>) -> Result<Record, ReadError> {
+        table.check_row()?;
+        check_version(table, &mut self.versions)?;
+        let mut record = Record::from_cells(|at| table.cell(at), &mut self.last)
+            .map_err(|(at, why)| table.refuse(at, why))?;
+        record.schema_version = SCHEMA_VERSION;
+        if !self.seen.insert((record.run_id.clone(), record.case_id.clone())) {
+            let (run_id, case_id) = (record.run_id.to_string(), record.case_id.to_string());
+            return Err(ReadError::DuplicateCase { line: table.line(), case_id, run_id });
+        }
+        Ok(record)
+    }
 }
 
-/// Every column of `version` has to be there, even if all its cells are empty.
-fn refuse_missing<R: Read>(table: &Table<R>, version: u32) -> Result<(), ReadError> {
-    let Some(columns) = table.missing(Record::COLUMNS.len()) else { return Ok(()) };
-    Err(ReadError::MissingColumns { columns, file: "summary.csv", version })
-}
-
-/// `schema_version` is the first of our columns.
-fn check_version<R: Read>(table: &Table<R>) -> Result<(), ReadError> {
+/// Every column of the version of the row has to be there, even if all its cells are empty.
+fn check_version<R: Read>(table: &Table<R>, known: &mut Vec<u32>) -> Result<(), ReadError> {
+    // `schema_version` is the first of our columns.
     let cell = table.cell(0);
-    if crate::column::parsed(cell) == Ok(SCHEMA_VERSION) {
+    let version = crate::column::parsed::<u32>(cell).ok();
+    if version.is_some_and(|version| known.contains(&version)) {
         return Ok(());
     }
-    Err(ReadError::Version { line: table.line(), found: cell.to_owned() })
+    let columns = version.and_then(|version| {
+        let count = COLUMNS_OF_VERSION.get((version as usize).checked_sub(1)?)?;
+        Some((version, *count))
+    });
+    let Some((version, count)) = columns else {
+        return Err(ReadError::Version { line: table.line(), found: cell.to_owned() });
+    };
+    refuse_missing(table, version, count)?;
+    known.push(version);
+    Ok(())
+}
+
+fn refuse_missing<R: Read>(table: &Table<R>, version: u32, count: usize) -> Result<(), ReadError> {
+    let Some(columns) = table.missing(count) else { return Ok(()) };
+    Err(ReadError::MissingColumns { columns, file: "summary.csv", version })
 }
 
 #[cfg(test)]
@@ -109,10 +132,10 @@ mod tests {
 
     #[test]
     fn other_versions_missing_columns_duplicates_and_nothing_are_refused() {
-        let other = text_of(&[record("a")]).replacen("\n1,", "\n9,", 1);
+        let other = text_of(&[record("a")]).replacen("\n2,", "\n9,", 1);
         insta::assert_snapshot!(
             read_summary_from(other.as_bytes()).unwrap_err(),
-            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 1; use the release that wrote the file"#
+            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 2; use the release that wrote the file"#
         );
         insta::assert_snapshot!(
             read_summary_from(text_of(&[record("a"), record("a")]).as_bytes()).unwrap_err(),
@@ -131,9 +154,29 @@ mod tests {
         let short = format!("{header_only}\n1,2,3\n");
         insta::assert_snapshot!(
             read_summary_from(short.as_bytes()).unwrap_err(),
-            @"line 2: 3 cells where the header has 97; the file may have been cut off"
+            @"line 2: 3 cells where the header has 99; the file may have been cut off"
         );
         assert!(matches!(read_summary_from(&b""[..]), Err(ReadError::Empty)));
+    }
+
+    #[test]
+    fn version_1_is_read_as_the_current_one_and_version_2_needs_its_columns() {
+        let text = text_of(&[record("a"), record("b")]);
+        let cut = |line: &str| line.rsplitn(3, ',').last().unwrap().to_owned();
+        let version_1: Vec<_> = text.replace("\n2,", "\n1,").lines().map(cut).collect();
+        let read = read_summary_from(version_1.join("\n").as_bytes()).unwrap();
+        assert_eq!(read, [record("a"), record("b")]);
+        let pretender: Vec<_> = text.lines().map(cut).collect();
+        insta::assert_snapshot!(
+            read_summary_from(pretender.join("\n").as_bytes()).unwrap_err(),
+            @"missing columns: source_tool, source_tool_version; this is no summary.csv of schema version 2"
+        );
+        let runs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/runs");
+        for run in ["2026-11-22-xeon-2cpu-8011c81", "2026-11-22-xeon-2cpu-f114d49/repeat"] {
+            let path = format!("{runs}/{run}/summary.csv");
+            let read = read_summary_from(std::fs::File::open(path).unwrap()).unwrap();
+            assert!(read.iter().all(|record| record.source_tool.is_none()));
+        }
     }
 
     #[test]
@@ -160,12 +203,12 @@ mod tests {
     #[test]
     fn a_lenient_reader_leaves_bad_rows_out_and_says_so() {
         let good = text_of(&[record("a"), record("b"), record("c"), record("c")]);
-        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n1,r,a,", "\n7,r,a,", 1);
+        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n2,r,a,", "\n7,r,a,", 1);
         let rows = read_rows(text.as_bytes(), true).unwrap();
         assert_eq!(rows.records, [record("c")]);
         insta::assert_snapshot!(rows.skipped.join("\n"), @r#"
-        line 2: schema_version is "7", this freeweights reads versions 1 to 1; use the release that wrote the file
-        line 3: 98 cells where the header has 97; the file may have been cut off
+        line 2: schema_version is "7", this freeweights reads versions 1 to 2; use the release that wrote the file
+        line 3: 100 cells where the header has 99; the file may have been cut off
         line 6: case_id "c" of run "r" appears twice
         "#);
         // Bytes that are no text cost their row only.
