@@ -46,6 +46,11 @@ pub(crate) trait Cell: Sized {
     /// and a repeated one is shared.
     fn read(cell: &str, last: &mut Text) -> Result<Self, Unfit>;
 
+    /// Whether the cell would be empty.
+    fn is_blank(&self) -> bool {
+        false
+    }
+
     /// Whether the value may stand in a cell.
     fn fit(&self) -> Result<(), Unfit> {
         Ok(())
@@ -60,6 +65,10 @@ impl Cell for Text {
             *last = cell.into();
         }
         Ok(last.clone())
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
     }
 }
 
@@ -141,6 +150,10 @@ impl<T: Cell> Cell for Option<T> {
         if cell.is_empty() { Ok(None) } else { T::read(cell, last).map(Some) }
     }
 
+    fn is_blank(&self) -> bool {
+        self.is_none()
+    }
+
     fn fit(&self) -> Result<(), Unfit> {
         self.as_ref().map_or(Ok(()), T::fit)
     }
@@ -194,6 +207,14 @@ macro_rules! columns {
                     let at = At::$field as usize;
                     $crate::column::Cell::read(cell(at), &mut last[at]).map_err(|why| (at, why))?
                 },)+ })
+            }
+
+            /// Takes from `other` what is empty here.
+            #[allow(dead_code, reason = "not every table is filled in")]
+            pub(crate) fn fill_from(&mut self, other: &Self) {
+                $(if $crate::column::Cell::is_blank(&self.$field) {
+                    self.$field.clone_from(&other.$field);
+                })+
             }
 
             /// The first field whose value has no place in a cell.

@@ -11,6 +11,7 @@
 
 mod column;
 pub mod host;
+mod import;
 pub mod metric;
 mod read;
 mod record;
@@ -23,6 +24,7 @@ mod text;
 pub mod units;
 
 pub use host::Host;
+pub use import::{Mapping, MappingError};
 pub use read::{
     CaseSamples, Measurements, ReadError, ReadOptions, Samples, read_results, read_summary_from,
 };

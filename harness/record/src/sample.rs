@@ -67,9 +67,9 @@ columns! {
     #[doc = "Prompt in, logits out, device synchronised."] prefill_s: Option<Seconds>,
     #[doc = "Start to first token: prefill and the first pick."] ttft_s: Option<Seconds>,
     #[doc = "Sum of all gaps between output tokens."] decode_s: Option<Seconds>,
-    #[doc = "ttft_s + decode_s."] e2e_s: Option<Seconds>,
-    #[doc = "batch * isl / prefill_s."] prefill_tps: Option<TokensPerSecond>,
-    #[doc = "batch * (osl - 1) / decode_s; empty with a single output token."] decode_tps: Option<TokensPerSecond>,
+    #[doc = "`ttft_s + decode_s`."] e2e_s: Option<Seconds>,
+    #[doc = "`batch * isl / prefill_s`."] prefill_tps: Option<TokensPerSecond>,
+    #[doc = "`batch * (osl - 1) / decode_s`; empty with a single output token."] decode_tps: Option<TokensPerSecond>,
     #[doc = "Highest resident memory of the process seen while the sample ran."] rss_peak_bytes: Option<Bytes>,
 }
 

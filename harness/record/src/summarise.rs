@@ -60,29 +60,39 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
         .iter()
         .filter_map(|s| metric::prefill_throughput(shape.batch, shape.isl, s.prefill).ok())
         .collect();
-    record.prefill_mean_tps = mean(&prefill).ok();
-    record.prefill_median_tps = median(&prefill).ok();
-    record.prefill_stddev_tps = sample_stddev(&prefill).ok();
-    let interval = rate_interval(&prefill, seed);
-    record.prefill_ci95_low_tps = interval.map(|i| i.low);
-    record.prefill_ci95_high_tps = interval.map(|i| i.high);
+    prefill_rates(record, &prefill, seed);
 
     let decode: Vec<TokensPerSecond> = counted
         .iter()
         .filter_map(|s| metric::decode_throughput(shape.batch, &s.gaps).ok())
         .collect();
-    record.decode_mean_tps = mean(&decode).ok();
-    record.decode_median_tps = median(&decode).ok();
-    record.decode_stddev_tps = sample_stddev(&decode).ok();
-    let interval = rate_interval(&decode, seed);
-    record.decode_ci95_low_tps = interval.map(|i| i.low);
-    record.decode_ci95_high_tps = interval.map(|i| i.high);
+    decode_rates(record, &decode, seed);
 
     let total: Vec<TokensPerSecond> = counted
         .iter()
         .filter_map(|s| metric::total_throughput(shape.batch, shape.isl, shape.osl, s.e2e()).ok())
         .collect();
     record.total_mean_tps = mean(&total).ok();
+}
+
+/// Fills the prefill rates of `record` from those of its samples.
+pub(crate) fn prefill_rates(record: &mut Record, samples: &[TokensPerSecond], seed: u64) {
+    record.prefill_mean_tps = mean(samples).ok();
+    record.prefill_median_tps = median(samples).ok();
+    record.prefill_stddev_tps = sample_stddev(samples).ok();
+    let interval = rate_interval(samples, seed);
+    record.prefill_ci95_low_tps = interval.map(|i| i.low);
+    record.prefill_ci95_high_tps = interval.map(|i| i.high);
+}
+
+/// Fills the decode rates of `record` from those of its samples.
+pub(crate) fn decode_rates(record: &mut Record, samples: &[TokensPerSecond], seed: u64) {
+    record.decode_mean_tps = mean(samples).ok();
+    record.decode_median_tps = median(samples).ok();
+    record.decode_stddev_tps = sample_stddev(samples).ok();
+    let interval = rate_interval(samples, seed);
+    record.decode_ci95_low_tps = interval.map(|i| i.low);
+    record.decode_ci95_high_tps = interval.map(|i| i.high);
 }
 
 /// The interval of a mean rate. Wildly differing samples can push its lower end below zero, where

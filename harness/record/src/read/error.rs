@@ -86,4 +86,52 @@ pub enum ReadError {
         /// Its run.
         run_id: String,
     },
+    /// The text is not JSON.
+    #[error("line {line}, column {column}: {reason}")]
+    NotJson {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A field of an object that does not hold what it should.
+    #[error("{place}: {found:?} is not {expected}")]
+    Field {
+        /// The way to the field.
+        place: String,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+    },
+    /// A figure in a unit that is not known.
+    #[error("{place}: the unit {unit:?} is unknown; known are {known}")]
+    Unit {
+        /// The way to the figure.
+        place: String,
+        /// Its unit.
+        unit: String,
+        /// The units known.
+        known: String,
+    },
+    /// The file is of no known format.
+    #[error(
+        "{found} of no known format; known are {known}; any other CSV is read with --map our_column=their_column,.., as in --map decode_mean_tps=tok_per_s,ttft_mean_s=ttft_ms*0.001,model='name'"
+    )]
+    NotRecognised {
+        /// What it is made of.
+        found: &'static str,
+        /// The formats known.
+        known: String,
+    },
+    /// The mapping does not fit the file.
+    #[error("the mapping does not fit: there is no column {column:?}; the file has {header}")]
+    Unmapped {
+        /// The column that is asked for.
+        column: String,
+        /// The columns there are.
+        header: String,
+    },
 }

@@ -9,10 +9,11 @@ pub use error::ReadError;
 pub use samples::{CaseSamples, Samples};
 pub use summary::read_summary_from;
 
+use crate::import::{self, Mapping};
 use crate::record::Record;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// How a file is to be read.
@@ -20,6 +21,8 @@ use std::path::Path;
 pub struct ReadOptions {
     /// Leave out rows that cannot be read and say so, where otherwise the first is an error.
     pub lenient: bool,
+    /// How to read a CSV of no known format, and what to fill in where a tool is silent.
+    pub mapping: Option<Mapping>,
 }
 
 /// Records and, where they were kept, the samples behind them.
@@ -53,17 +56,32 @@ impl Measurements {
     }
 }
 
-/// Reads results: a folder of a run (its `summary.csv` and, where it is there, its `raw.csv`), or
-/// a single file of it.
+/// Reads results, recognised by what is in them: a folder of a run (its `summary.csv` and, where it
+/// is there, its `raw.csv`), a single summary, or a file another tool wrote.
 ///
 /// # Errors
-/// [`ReadError`], with line and column where one cell is to blame.
+/// [`ReadError`], with line and column or the way to the field where one value is to blame.
 pub fn read_results(path: &Path, options: &ReadOptions) -> Result<Measurements, ReadError> {
     let path = if path.is_dir() { path.join("summary.csv") } else { path.to_path_buf() };
     let failed = |source| ReadError::Io { path: path.clone(), source };
-    let mut file = BufReader::new(File::open(&path).map_err(failed)?);
-    file.fill_buf().map_err(failed)?;
-    read_run(&path, file, options.lenient)
+    let mut file = BufReader::with_capacity(HEAD, File::open(&path).map_err(failed)?);
+    if is_summary(file.fill_buf().map_err(failed)?) {
+        return read_run(&path, file, options.lenient);
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    import::read(&text, options)
+}
+
+/// Bytes that are looked at to tell a summary, of which many are too big to be read twice.
+const HEAD: usize = 1 << 16;
+
+/// Whether the first line has our first column.
+fn is_summary(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let first = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut names = first.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    names.any(|name| name == b"schema_version" || name == b"\"schema_version\"")
 }
 
 /// A `summary.csv`, and the `raw.csv` beside it.
