@@ -32,6 +32,7 @@ Examples:
   freeweights run model.gguf                      the same on a model of yours
   freeweights bench model.gguf --isl 512 --osl 128 --batch 1,4,16
   freeweights cost RESULTS --set demand.requests_per_day=50000
+  freeweights cost llama-bench.csv --map cpu_cores=16
   freeweights prices llama-3.1-8b
 
 Exit status: 0 good, 1 some cases failed, 2 bad usage or bad input, 3 inconclusive.";
@@ -44,6 +45,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// What measured records cost, beside API prices.
     Cost(commands::cost::CostArgs),
+    /// The output of llama-bench, vLLM, GuideLLM and others, as a run.
+    Import(commands::import::ImportArgs),
     /// This machine and its measured ceilings.
     Hardware(commands::hardware::HardwareArgs),
     /// Known models: sizes, and whether they fit here.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Import(args) => commands::import::run(&args),
         Command::Hardware(args) => commands::hardware::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Prices(args) => commands::prices::run(&args),

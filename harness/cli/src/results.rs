@@ -1,7 +1,10 @@
 //! The folder of a run, and reading the folders of runs before.
 
+use crate::exit::Exit;
+use crate::print;
 use anyhow::Context;
-use freeweights_record::{ReadOptions, Record, read_results};
+use clap::Args;
+use freeweights_record::{Mapping, Measurements, ReadOptions, read_results};
 use std::path::{Path, PathBuf};
 
 /// Where runs go without `--out`.
@@ -30,13 +33,47 @@ pub fn folder(out: Option<&Path>, run_id: &str) -> PathBuf {
         .unwrap_or(plain)
 }
 
-/// Records of one or more summaries, in the order given.
-pub fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for path in paths {
-        let read = read_results(path, &ReadOptions::default())
-            .with_context(|| format!("{}", path.display()))?;
-        records.extend(read.records);
+/// How files of results are read.
+#[derive(Args)]
+pub struct Reading {
+    /// Leave out rows that cannot be read, say so, and exit with 1.
+    #[arg(long)]
+    lenient: bool,
+    /// Columns of a CSV of no known format, and constants where a tool is silent: pairs as in
+    /// `isl=prompt,ttft_mean_s=ttft_ms*0.001,threads=4,model='name'`; the columns of ours are in
+    /// results/SCHEMA.md.
+    #[arg(long, value_name = "OURS=THEIRS,..")]
+    map: Option<Mapping>,
+}
+
+impl Reading {
+    /// The same, for the reader.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { lenient: self.lenient, mapping: self.map.clone() }
     }
-    Ok(records)
+}
+
+/// Measurements of a file or a folder of a run.
+pub fn read(path: &Path, options: &ReadOptions) -> anyhow::Result<Measurements> {
+    let named = |what: &str| format!("{}: {what}", path.display());
+    let mut read = read_results(path, options).with_context(|| path.display().to_string())?;
+    read.skipped.iter_mut().for_each(|message| *message = named(message));
+    Ok(read)
+}
+
+/// Measurements of one or more files or folders, in the order given.
+pub fn read_all(paths: &[PathBuf], options: &ReadOptions) -> anyhow::Result<Measurements> {
+    let mut all = Measurements::default();
+    for path in paths {
+        all.extend(read(path, options)?)?;
+    }
+    Ok(all)
+}
+
+/// Tells what a lenient reader left out: good, or some failed.
+pub fn complain_of_skipped(read: &Measurements) -> Exit {
+    for message in &read.skipped {
+        print::complain(&format!("skipped: {message}"));
+    }
+    if read.skipped.is_empty() { Exit::Good } else { Exit::SomeFailed }
 }

@@ -134,6 +134,84 @@ fn what_was_measured_is_costed_later_and_elsewhere() {
     cost(&["--scenario", "absent.toml"]).assert().code(2).stderr(contains("--show-preset"));
 }
 
+/// Files of other tools, which the tests of the readers have.
+fn fixture(name: &str) -> String {
+    format!("{}/../record/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn what_another_tool_measured_is_imported_and_costed() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let files = [fixture("llama-bench/b1.jsonl"), fixture("vllm/serve.json")];
+    freeweights()
+        .arg("import")
+        .args(&files)
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .code(0)
+        .stdout(contains("llama.cpp"))
+        .stdout(contains("82.6"))
+        .stderr(contains("b1.jsonl: llama-bench 0c1e570 (1), 1 record"))
+        .stderr(contains("serve.json: vllm bench serve, 1 record"))
+        .stderr(contains(format!("results: {}", out.display())));
+    let summary = std::fs::read_to_string(out.join("summary.csv")).unwrap();
+    assert!(summary.lines().next().unwrap().ends_with(",source_tool,source_tool_version"));
+    assert_eq!(std::fs::read_to_string(out.join("raw.csv")).unwrap().lines().count(), 1 + 5);
+    freeweights()
+        .arg("import")
+        .args(&files)
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .code(2)
+        .stderr(contains("already holds results"));
+    // The whole record on standard output is what was written.
+    let output = freeweights()
+        .current_dir(folder.path())
+        .args(["import", "--format", "csv"])
+        .args(&files)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), summary);
+}
+
+#[test]
+fn files_of_other_tools_are_costed_as_they_are() {
+    let cost = |file: &str, more: &[&str]| {
+        let mut command = freeweights();
+        command.args(["cost", &fixture(file)]).args(more);
+        command
+    };
+    cost("llama-bench/b1.csv", &["--map", "cpu_cores=2"])
+        .assert()
+        .code(0)
+        .stdout(contains("USD per million tokens"));
+    let mapping = "model=name,isl=prompt,osl=gen,decode_mean_tps=tok_per_s,\
+                   prefill_mean_tps=tok_per_s*10,engine='mine',device='cpu',cpu_cores=2,batch=1";
+    cost("plain/results.csv", &["--map", mapping])
+        .assert()
+        .code(2)
+        .stderr(contains("results.csv: line 4, column tok_per_s: \"fast\" is not a number"));
+    cost("plain/results.csv", &["--map", mapping, "--lenient"])
+        .assert()
+        .code(1)
+        .stdout(contains("alpha"))
+        .stderr(contains("skipped: "))
+        .stderr(contains("results.csv: line 4, column tok_per_s"));
+    cost("plain/results.csv", &[]).assert().code(2).stderr(contains("of no known format"));
+    cost("plain/results.csv", &["--map", "decode=x"])
+        .assert()
+        .code(2)
+        .stderr(contains("is no column of a record"));
+    let twice = fixture("llama-bench/b1.csv");
+    cost("llama-bench/b1.csv", &[twice.as_str()])
+        .assert()
+        .code(2)
+        .stderr(contains("give each file once"));
+}
+
 #[test]
 fn slips_end_in_advice() {
     for (arguments, advice) in [
@@ -150,6 +228,8 @@ fn slips_end_in_advice() {
         (&["bench", "--prompt", "x", "--isl", "4"], "cannot be used with"),
         (&["cost"], "required arguments were not provided"),
         (&["cost", "absent.csv"], "cannot read"),
+        (&["import"], "required arguments were not provided"),
+        (&["import", "absent.csv"], "cannot read"),
         (&["prices", "no-such-model-at-all"], "nearest"),
         (&["mesure"], "unrecognized subcommand"),
     ] {
@@ -211,7 +291,8 @@ fn presets_models_prices_and_completions_are_listed() {
 
 #[test]
 fn help_has_examples_for_every_command() {
-    for command in ["run", "bench", "cost", "hardware", "models", "prices", "completions"] {
+    for command in ["run", "bench", "cost", "import", "hardware", "models", "prices", "completions"]
+    {
         freeweights().args([command, "--help"]).assert().code(0).stdout(contains("Example"));
     }
     let output = freeweights().arg("--help").output().unwrap();

@@ -382,7 +382,7 @@ fn optimum_benchmark_keeps_every_latency() {
 }
 
 const MAPPING: &str = "case_id=name,isl=prompt,osl=gen,decode_mean_tps=tok_per_s,ttft_mean_s=ttft_ms*0.001,\
-     error=note,model='x, y',threads=\"4\"";
+     error=note,model='x, y',threads=4";
 
 #[test]
 fn a_plain_csv_is_read_by_a_mapping() {
@@ -408,7 +408,7 @@ fn a_plain_csv_is_read_by_a_mapping() {
 #[test]
 fn a_mapping_that_makes_no_sense_is_answered() {
     let wrong = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
-    insta::assert_snapshot!(wrong("decode"), @r#""decode" maps nothing; write our_column=their_column, our_column=their_column*factor or our_column='text'"#);
+    insta::assert_snapshot!(wrong("decode"), @r#""decode" maps nothing; write our_column=their_column, our_column=their_column*factor, our_column=3 or our_column='text'"#);
     insta::assert_snapshot!(wrong("decode_tps=x"), @r#""decode_tps" is no column of a record; near it are decode_mean_tps, decode_median_tps, decode_stddev_tps, decode_ci95_low_tps, decode_ci95_high_tps (all are in results/SCHEMA.md)"#);
     insta::assert_snapshot!(wrong("isl=x*many"), @r#""isl=x*many": the factor is no number above 0"#);
     insta::assert_snapshot!(wrong("model=x*2"), @r#""model=x*2": only figures can be multiplied"#);

@@ -2,7 +2,8 @@
 
 use super::{OutputFormat, today};
 use crate::exit::Exit;
-use crate::{print, results};
+use crate::print;
+use crate::results::{self, Reading};
 use anyhow::Context;
 use clap::Args;
 use freeweights_cost::scenario::{DEFAULT_PRESET, PRESETS, load, preset_text};
@@ -14,12 +15,14 @@ use std::path::{Path, PathBuf};
 /// What measured records cost in a scenario, beside dated API prices. Needs no model and no GPU.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights cost RESULTS\n  freeweights cost RESULTS --scenario rented-cloud --explain\n  freeweights cost RESULTS --set demand.requests_per_day=50000 --set staff.fte=0\n  freeweights cost RESULTS --api groq/llama-3.1-8b-instant --format json\n  freeweights cost --show-preset this-machine > mine.toml"
+    after_help = "Examples:\n  freeweights cost RESULTS\n  freeweights cost RESULTS --scenario rented-cloud --explain\n  freeweights cost RESULTS --set demand.requests_per_day=50000 --set staff.fte=0\n  freeweights cost llama-bench.csv --map cpu_cores=16\n  freeweights cost RESULTS --api groq/llama-3.1-8b-instant --format json\n  freeweights cost --show-preset this-machine > mine.toml"
 )]
 pub struct CostArgs {
-    /// summary.csv files, or folders of runs.
+    /// Folders of runs, summary.csv files, or files of another tool as `import` reads them.
     #[arg(required_unless_present = "show_preset")]
     results: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     #[command(flatten)]
     terms: Terms,
     /// Print a preset as the TOML file it is, and nothing else.
@@ -77,11 +80,12 @@ pub fn run(args: &CostArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let scenario = args.terms.scenario()?;
-    let records = results::read_all(&args.results)?;
-    let (assessments, exit) = assess(&records, &scenario)?;
+    let read = results::read_all(&args.results, &args.reading.options())?;
+    let (assessments, costed) = assess(&read.records, &scenario)?;
     let text = cost_report(&assessments, args.terms.explain, args.format.into(), print::width())?;
     print::data(&text)?;
-    Ok(exit)
+    let all_read = results::complain_of_skipped(&read);
+    Ok(if costed == Exit::Good { all_read } else { costed })
 }
 
 /// Costs every group of records; what cannot be costed is told, and is an error where it is all.

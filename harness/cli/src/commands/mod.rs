@@ -4,6 +4,7 @@ pub mod bench;
 pub mod completions;
 pub mod cost;
 pub mod hardware;
+pub mod import;
 pub mod models;
 pub mod prices;
 pub mod run;

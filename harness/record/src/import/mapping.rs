@@ -33,7 +33,7 @@ enum Theirs {
 pub enum MappingError {
     /// Not of the form `our_column=their_column`.
     #[error(
-        "{pair:?} maps nothing; write our_column=their_column, our_column=their_column*factor or our_column='text'"
+        "{pair:?} maps nothing; write our_column=their_column, our_column=their_column*factor, our_column=3 or our_column='text'"
     )]
     Form {
         /// The part that is wrong.
@@ -111,6 +111,9 @@ fn pair(text: &str) -> Result<Pair, MappingError> {
         None => (theirs, None),
         Some((name, factor)) => (name.trim(), Some(factor.trim())),
     };
+    if is_figure(at) && theirs.parse::<f64>().is_ok() {
+        return constant(text, at, theirs);
+    }
     if name.is_empty() {
         return Err(form());
     }
