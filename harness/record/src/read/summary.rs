@@ -36,8 +36,8 @@ pub(super) fn read_rows(text: impl Read, lenient: bool) -> Result<Rows, ReadErro
     let mut rows = Rows { records: Vec::new(), skipped: Vec::new() };
     let mut first_skipped = None;
     while table.advance()? {
-        match state.row(&table) {
-            Ok(record) => rows.records.push(record),
+        match state.row(&table, &mut rows.records) {
+            Ok(()) => {}
             Err(error) if lenient => {
                 rows.skipped.push(error.to_string());
                 first_skipped.get_or_insert(error);
@@ -64,17 +64,21 @@ impl State {
         Self { last, seen: HashSet::new(), versions: Vec::new() }
     }
 
-    fn row<R: Read>(&mut self, table: &Table<R>) -> Result<Record, ReadError> {
+    /// Adds the record of a row. It is more than a kilobyte, so it is moved no more than needed.
+    fn row<R: Read>(&mut self, table: &Table<R>, to: &mut Vec<Record>) -> Result<(), ReadError> {
         table.check_row()?;
         check_version(table, &mut self.versions)?;
-        let mut record = Record::from_cells(|at| table.cell(at), &mut self.last)
-            .map_err(|(at, why)| table.refuse(at, why))?;
+        let mut record = match Record::from_cells(|at| table.cell(at), &mut self.last) {
+            Ok(record) => record,
+            Err((at, why)) => return Err(table.refuse(at, why)),
+        };
         record.schema_version = SCHEMA_VERSION;
         if !self.seen.insert((record.run_id.clone(), record.case_id.clone())) {
             let (run_id, case_id) = (record.run_id.to_string(), record.case_id.to_string());
             return Err(ReadError::DuplicateCase { line: table.line(), case_id, run_id });
         }
-        Ok(record)
+        to.push(record);
+        Ok(())
     }
 }
 

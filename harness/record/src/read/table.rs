@@ -78,6 +78,7 @@ impl<R: Read> Table<R> {
     }
 
     /// The cell of the column at place `at` of the known ones; empty where there is none.
+    #[inline]
     pub(super) fn cell(&self, at: usize) -> &str {
         self.places[at].and_then(|place| self.row.get(place)).unwrap_or_default()
     }
