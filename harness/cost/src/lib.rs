@@ -10,9 +10,10 @@
 //! - [`scenario`]: who asks, how much, on what terms.
 //! - [`prices`]: what APIs charge, with the date each price was checked.
 //! - [`operating_point`]: the record whose throughput the bill is divided by.
+//! - [`trace`]: requests as a real service received them.
 //! - [`assess()`]: all of it together.
 //!
-//! Not here yet: uncertainty beyond the interval of the measurement, traces, discounts of APIs
+//! Not here yet: uncertainty beyond the interval of the measurement, discounts of APIs
 //! (cached input, batch, plans), prices that fall over time.
 
 pub mod allocation;
@@ -36,6 +37,7 @@ pub mod scenario;
 mod sentence;
 pub mod sizing;
 pub mod staff;
+pub mod trace;
 pub mod utilisation;
 
 pub use assess::{assess, assess_all};

@@ -68,8 +68,14 @@ real_units! {
     Seconds, "s";
     /// Throughput, over the whole batch unless said otherwise.
     TokensPerSecond, "tokens/s";
+    /// Throughput, over the GPUs it took.
+    TokensPerSecondPerGpu, "tokens/s/GPU";
     /// Throughput of requests.
     RequestsPerSecond, "requests/s";
+    /// Requests that have arrived and are not finished.
+    RequestsInFlight, "requests";
+    /// Length of requests, on average.
+    TokensPerRequest, "tokens/request";
     /// Memory traffic.
     BytesPerSecond, "B/s";
     /// Arithmetic throughput; a multiply-add counts as two.
@@ -98,12 +104,18 @@ real_units! {
     Hours, "h";
     /// A span of time, as depreciation counts it.
     Years, "year";
+    /// A span of time, as subscriptions count it.
+    Months, "month";
     /// Money.
     Usd, "USD";
     /// A bill by the hour.
     UsdPerHour, "USD/h";
+    /// A bill by the month.
+    UsdPerMonth, "USD/month";
     /// A bill by the year.
     UsdPerYear, "USD/year";
+    /// What an hour of one GPU costs, its share of the host included.
+    UsdPerGpuHour, "USD/GPU-hour";
     /// The price of electricity.
     UsdPerKilowattHour, "USD/kWh";
     /// The price of tokens, as APIs quote it.
@@ -124,6 +136,8 @@ real_units! {
     FullTimeEquivalents, "FTE";
     /// One quantity over another of its kind, where 1 is not the whole: PUE, peak to mean.
     Ratio, "ratio";
+    /// Percent that a volume falls when its price rises by one percent.
+    Elasticity, "%/%";
 }
 
 macro_rules! whole_units {
@@ -285,6 +299,21 @@ impl Mul<Tokens> for UsdPerMillionTokens {
     }
 }
 
+impl Mul<TokensPerMonth> for UsdPerMillionTokens {
+    type Output = UsdPerMonth;
+    fn mul(self, tokens: TokensPerMonth) -> UsdPerMonth {
+        UsdPerMonth(self.0 * tokens.0 / 1e6)
+    }
+}
+
+impl Mul<Seconds> for RequestsPerSecond {
+    type Output = RequestsInFlight;
+    /// Requests that are in flight if each takes so long.
+    fn mul(self, latency: Seconds) -> RequestsInFlight {
+        RequestsInFlight(self.0 * latency.0)
+    }
+}
+
 impl Div<RequestsPerYear> for UsdPerYear {
     type Output = UsdPerRequest;
     fn div(self, requests: RequestsPerYear) -> UsdPerRequest {
@@ -351,6 +380,15 @@ mod tests {
         let rate = RequestsPerYear::new(3.6e6) / Hours::new(1_000.0);
         assert_eq!(rate, RequestsPerSecond::new(1.0));
         assert_eq!(rate * Hours::new(1_000.0), RequestsPerYear::new(3.6e6));
+    }
+
+    #[test]
+    fn a_month_of_tokens_becomes_money_and_a_rate_becomes_requests_in_flight() {
+        // 4 USD a million for 2.5 million tokens a month
+        let month = UsdPerMillionTokens::new(4.0) * TokensPerMonth::new(2.5e6);
+        assert_eq!(month, UsdPerMonth::new(10.0));
+        let flight = RequestsPerSecond::new(3.0) * Seconds::new(0.5);
+        assert_eq!(flight, RequestsInFlight::new(1.5));
     }
 
     #[test]
