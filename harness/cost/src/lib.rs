@@ -6,6 +6,8 @@
 //!
 //! - [`finance`], [`energy`], [`staff`], [`sizing`], [`utilisation`], [`allocation`], [`blend`],
 //!   [`break_even`]: each formula as one small function with its units and its source.
+//! - [`levelised`], [`decline`], [`elasticity`], [`margin`], [`ledger`]: costs, prices, demand and
+//!   profit over years; [`convention`]: how dashboards count; [`little`]: requests in flight.
 //! - [`figure`]: a value that carries its label, its source and its date.
 //! - [`scenario`]: who asks, how much, on what terms.
 //! - [`prices`]: what APIs charge, with the date each price was checked.
@@ -13,8 +15,8 @@
 //! - [`trace`]: requests as a real service received them.
 //! - [`assess()`]: all of it together.
 //!
-//! Not here yet: uncertainty beyond the interval of the measurement, discounts of APIs
-//! (cached input, batch, plans), prices that fall over time.
+//! Not here yet: uncertainty beyond the interval of the measurement, discounts of APIs (cached
+//! input, batch, plans).
 
 pub mod allocation;
 pub mod assess;
@@ -22,13 +24,20 @@ mod assessment;
 pub mod bill;
 pub mod blend;
 pub mod break_even;
+pub mod convention;
+pub mod decline;
+pub mod elasticity;
 pub mod energy;
 mod error;
 pub mod facts;
 pub mod figure;
 pub mod finance;
 mod group;
+pub mod ledger;
+pub mod levelised;
+pub mod little;
 pub mod machine;
+pub mod margin;
 mod nearest;
 pub mod operating_point;
 pub mod people;
