@@ -7,7 +7,8 @@
 //! - [`finance`], [`energy`], [`staff`], [`sizing`], [`utilisation`], [`allocation`], [`blend`],
 //!   [`break_even`]: each formula as one small function with its units and its source.
 //! - [`levelised`], [`decline`], [`elasticity`], [`margin`], [`ledger`]: costs, prices, demand and
-//!   profit over years; [`convention`]: how dashboards count; [`little`]: requests in flight.
+//!   profit over years; [`months`], [`sales`], [`packing`], [`convention`]: as published cases
+//!   count; [`little`]: requests in flight.
 //! - [`figure`]: a value that carries its label, its source and its date.
 //! - [`scenario`]: who asks, how much, on what terms.
 //! - [`prices`]: what APIs charge, with the date each price was checked.
@@ -38,10 +39,13 @@ pub mod levelised;
 pub mod little;
 pub mod machine;
 pub mod margin;
+pub mod months;
 mod nearest;
 pub mod operating_point;
+pub mod packing;
 pub mod people;
 pub mod prices;
+pub mod sales;
 pub mod scenario;
 mod sentence;
 pub mod sizing;
