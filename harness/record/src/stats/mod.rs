@@ -3,6 +3,7 @@
 mod bootstrap;
 mod moments;
 mod percentile;
+mod student;
 
 pub use bootstrap::{Interval, RESAMPLES, bootstrap_t_interval};
 pub use moments::{mean, sample_stddev};
