@@ -2,6 +2,8 @@
 //! goes through them, through the formulas where not.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod open;
+
 use freeweights_cost::break_even::{BreakEven, NeverReason};
 use freeweights_cost::finance::capital_recovery_factor;
 use freeweights_cost::utilisation::cost_at;
@@ -12,6 +14,7 @@ use freeweights_record::units::{
 };
 use freeweights_record::{Record, Weights};
 use jiff::civil::{Date, date};
+use open::open;
 use proptest::prelude::*;
 
 const TODAY: Date = date(2026, 11, 22);
@@ -66,79 +69,6 @@ fn cost(sets: &[String]) -> Assessment {
 
 fn blended(sets: &[String]) -> UsdPerMillionTokens {
     cost(sets).cost.blended.value
-}
-
-/// A scenario in which every part of the bill is open.
-#[derive(Debug, Clone)]
-struct Open {
-    preset: &'static str,
-    requests_per_day: f64,
-    isl: u64,
-    osl: u64,
-    price: f64,
-    life: f64,
-    rate: f64,
-    residual: f64,
-    spares: u32,
-    electricity: f64,
-    pue: f64,
-    salary: f64,
-    fte: f64,
-}
-
-impl Open {
-    fn sets(&self) -> Vec<String> {
-        vec![
-            format!("demand.requests_per_day={}", self.requests_per_day),
-            format!("demand.isl={}", self.isl),
-            format!("demand.osl={}", self.osl),
-            format!("hardware.price_usd={}", self.price),
-            format!("hardware.life_years={}", self.life),
-            format!("hardware.cost_of_capital={}", self.rate),
-            format!("hardware.residual_share={}", self.residual),
-            format!("hardware.spares={}", self.spares),
-            format!("hosting.electricity_usd_per_kwh={}", self.electricity),
-            format!("hosting.pue={}", self.pue),
-            format!("staff.salary_usd_per_year={}", self.salary),
-            format!("staff.fte={}", self.fte),
-        ]
-    }
-
-    /// The overrides, and one more on top.
-    fn with(&self, name: &str, value: f64) -> Vec<String> {
-        let mut sets = self.sets();
-        sets.push(format!("{name}={value}"));
-        sets
-    }
-
-    fn of(&self, name: &str) -> f64 {
-        match name {
-            "hardware.price_usd" => self.price,
-            "hardware.cost_of_capital" => self.rate,
-            "hardware.residual_share" => self.residual,
-            "hosting.electricity_usd_per_kwh" => self.electricity,
-            "hosting.pue" => self.pue,
-            "staff.salary_usd_per_year" => self.salary,
-            "staff.fte" => self.fte,
-            "hardware.spares" => f64::from(self.spares),
-            other => panic!("{other} is not open"),
-        }
-    }
-}
-
-prop_compose! {
-    fn open()(
-        preset in prop::sample::select(vec!["this-machine", "rented-cloud"]),
-        requests_per_day in 1.0..1e5_f64, isl in 1_u64..20_000, osl in 1_u64..4_000,
-        price in 0.0..1e5_f64, life in 0.5..10.0_f64, rate in 0.0..0.4_f64, residual in 0.0..0.9_f64,
-        spares in 0_u32..4, electricity in 0.0..1.0_f64, pue in 1.0..2.5_f64,
-        salary in 0.0..3e5_f64, fte in 0.0..5.0_f64,
-    ) -> Open {
-        Open {
-            preset, requests_per_day, isl, osl, price, life, rate, residual, spares, electricity, pue,
-            salary, fte,
-        }
-    }
 }
 
 /// A figure that may not fall when another rises, but for the last bits of a sum.
