@@ -14,7 +14,7 @@ use crate::finance::{yearly_capital_cost, yearly_maintenance};
 use crate::group::groups;
 use crate::machine::{Machine, machine};
 use crate::operating_point::{OperatingPoint, operating_point};
-use crate::prices::{Catalogue, Comparator, comparators};
+use crate::prices::{ApiUsage, Catalogue, Comparator, comparators};
 use crate::scenario::Scenario;
 use crate::sentence;
 use crate::sizing::{machines_for, peak_rate};
@@ -92,7 +92,8 @@ fn assess_group(
     let high = point.requests_per_s.high.map(|rate| model.at(rate)).transpose()?;
 
     let demand = &scenario.demand;
-    let apis = comparators(record, &scenario.api.models, demand.isl.value, prices, today)?
+    let usage = ApiUsage::plain(demand.isl.value, demand.osl.value);
+    let apis = comparators(record, &scenario.api.models, &usage, prices, today)?
         .into_iter()
         .map(|api| model.against(api, &now, &machine, load, today))
         .collect::<Result<_, _>>()?;
@@ -277,7 +278,7 @@ impl Model<'_> {
     ) -> Result<ApiComparison, CostError> {
         let Scenario { demand, hosting, staff, .. } = self.scenario;
         let (isl, osl) = (demand.isl.value, demand.osl.value);
-        let per_request = api.price.per_request(isl, osl);
+        let per_request = api.price.per_request(&ApiUsage::plain(isl, osl));
         let fixed = crate::staff::yearly_staff_cost(
             self.scenario.api.fte.value,
             staff.salary_usd_per_year.value,

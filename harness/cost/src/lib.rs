@@ -59,5 +59,5 @@ pub use assessment::{
 };
 pub use error::CostError;
 pub use figure::{Figure, Label, ListedFigure};
-pub use prices::{ApiPrice, Catalogue, Class};
+pub use prices::{ApiPrice, ApiUsage, Catalogue, Class};
 pub use scenario::{Override, Scenario};

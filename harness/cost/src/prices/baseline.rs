@@ -1,10 +1,9 @@
 //! Which APIs a measured model is compared with.
 
 use super::price::Class;
-use super::{ApiPrice, Catalogue};
+use super::{ApiPrice, ApiUsage, Catalogue};
 use crate::error::CostError;
 use freeweights_record::Record;
-use freeweights_record::units::Tokens;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -59,18 +58,18 @@ pub struct Comparator {
 /// the nearest similar ones) and `frontier` (closed models).
 ///
 /// # Errors
-/// As [`Catalogue::find`].
+/// As [`Catalogue::find_for`].
 pub fn comparators(
     record: &Record,
     wanted: &[String],
-    isl: Tokens,
+    usage: &ApiUsage,
     catalogue: &Catalogue,
     today: Date,
 ) -> Result<Vec<Comparator>, CostError> {
     let (same, similar) = baseline_of(record);
     let mut list: Vec<Comparator> = Vec::new();
     let mut add = |class: Option<Class>, id: &str| -> Result<(), CostError> {
-        let price = catalogue.find_for(id, isl, today)?;
+        let price = catalogue.find_for(id, usage, today)?;
         let class = class.unwrap_or(if same.iter().any(|known| known == id) {
             Class::SameOpenModel
         } else if price.open {
@@ -78,7 +77,10 @@ pub fn comparators(
         } else {
             Class::Frontier
         });
-        if !list.iter().any(|known| known.price.id() == id) {
+        let new = |known: &Comparator| {
+            known.price.provider != price.provider || known.price.model != price.model
+        };
+        if list.iter().all(new) {
             list.push(Comparator { class, price });
         }
         Ok(())
@@ -121,30 +123,51 @@ fn baseline_of(record: &Record) -> (&'static [String], &'static [String]) {
     (&[], row.map_or(&[], |row| &row.similar))
 }
 
-/// Lower case, with every run of other characters than letters and digits as one dash.
+/// Families whose names are written with and without a dash before the version.
+const FAMILIES: [&str; 7] = ["llama", "qwen", "gemma", "phi", "glm", "granite", "mistral"];
+
+/// Lower case, with one dash for every run of other characters than letters and digits, before a
+/// version, and at both ends: `-llama-3-1-8b-` of `Llama3.1:8B`.
 fn plain(name: &str) -> String {
     let lower = name.to_lowercase();
-    let parts: Vec<&str> =
-        lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    parts.join("-")
+    let mut text = String::with_capacity(lower.len() + 4);
+    for part in lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()) {
+        let version = FAMILIES.iter().find_map(|family| part.strip_prefix(family));
+        let at = version
+            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            .map_or(0, |rest| part.len() - rest.len());
+        text.push('-');
+        text.push_str(&part[..at]);
+        if at > 0 {
+            text.push('-');
+        }
+        text.push_str(&part[at..]);
+    }
+    text.push('-');
+    text
 }
 
-/// Whether `part` stands in `name` between dashes: `8b` is not in `18b`.
+/// Whether `part` stands in a plain name between dashes: `8b` is not in `18b`.
 fn has(name: &str, part: &str) -> bool {
-    format!("-{name}-").contains(&format!("-{part}-"))
+    name.match_indices(part).any(|(at, _)| {
+        let before = name[..at].ends_with('-');
+        before && name[at + part.len()..].starts_with('-')
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use freeweights_record::units::{Fraction, Tokens};
     use jiff::civil::date;
 
     const TODAY: Date = date(2026, 11, 22);
+    const USAGE: ApiUsage = ApiUsage::plain(Tokens::new(128), Tokens::new(64));
 
     fn of(model: &str, params: Option<u64>, wanted: &[&str]) -> Vec<(Class, String)> {
         let record = Record { model: model.into(), params_total: params, ..Record::default() };
         let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-        comparators(&record, &wanted, Tokens::new(128), &Catalogue::bundled(), TODAY)
+        comparators(&record, &wanted, &USAGE, &Catalogue::bundled(), TODAY)
             .unwrap()
             .into_iter()
             .map(|c| (c.class, c.price.id()))
@@ -198,5 +221,72 @@ mod tests {
         }
         assert!(of("unknown", None, &["baseline"]).len() == 2);
         assert_eq!(of("unknown", Some(400_000_000_000), &["baseline"]).len(), 1);
+    }
+
+    #[test]
+    fn the_same_open_model_comes_before_similar_ones() {
+        for row in &TABLE.baseline {
+            let found = of(&row.matches.join("-"), None, &["baseline", "frontier"]);
+            let expected = &row.same;
+            assert!(!expected.is_empty(), "{row:?} names no host");
+            for (at, id) in expected.iter().enumerate() {
+                assert_eq!(found[at], (Class::SameOpenModel, id.clone()), "{row:?}");
+            }
+            let (provider, model) = expected[0].split_once('/').unwrap();
+            assert!(super::super::bundled::is_open(model), "{provider} sells {model}");
+            let same = |(class, _): &&(Class, String)| *class == Class::SameOpenModel;
+            assert_eq!(found.iter().filter(same).count(), expected.len());
+        }
+    }
+
+    #[test]
+    fn an_open_model_is_found_by_the_names_it_goes_by() {
+        for (name, id) in [
+            ("llama3.1:8b", "novita/meta-llama/llama-3.1-8b-instruct"),
+            ("hf:meta-llama/Llama-3.3-70B-Instruct", "novita/meta-llama/llama-3.3-70b-instruct"),
+            ("Llama-4-Scout-17B-16E-Instruct", "groq/meta-llama/llama-4-scout-17b-16e-instruct"),
+            ("Qwen/Qwen2.5-7B-Instruct", "openrouter/qwen/qwen-2.5-7b-instruct"),
+            ("qwen2.5-coder-7b-instruct-q4_k_m.gguf", "openrouter/qwen/qwen2.5-coder-7b-instruct"),
+            ("Qwen/Qwen3-30B-A3B-Instruct-2507", "openrouter/qwen/qwen3-30b-a3b-instruct-2507"),
+            ("Qwen/Qwen3-30B-A3B", "openrouter/qwen/qwen3-30b-a3b"),
+            ("google/gemma-2-9b-it", "openrouter/google/gemma-2-9b-it"),
+            ("gemma3:27b", "openrouter/google/gemma-3-27b-it"),
+            ("mistralai/Mistral-7B-Instruct-v0.3", "ovhcloud/Mistral-7B-Instruct-v0.3"),
+            ("mistralai/Mixtral-8x7B-Instruct-v0.1", "openrouter/mistralai/mixtral-8x7b-instruct"),
+            ("deepseek-ai/DeepSeek-V3-0324", "openrouter/deepseek/deepseek-chat-v3-0324"),
+            ("deepseek-ai/DeepSeek-R1", "openrouter/deepseek/deepseek-r1"),
+            (
+                "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
+                "openrouter/deepseek/deepseek-r1-distill-qwen-32b",
+            ),
+            ("microsoft/phi-4", "openrouter/microsoft/phi-4"),
+            ("microsoft/Phi-3.5-mini-instruct", "openrouter/microsoft/phi-3.5-mini-128k-instruct"),
+            ("openai/gpt-oss-120b", "groq/openai/gpt-oss-120b"),
+            ("zai-org/GLM-4.5-Air", "openrouter/z-ai/glm-4.5-air"),
+            ("moonshotai/Kimi-K2-Instruct", "openrouter/moonshotai/kimi-k2"),
+            ("ibm-granite/granite-4.0-h-micro", "openrouter/ibm-granite/granite-4.0-h-micro"),
+        ] {
+            assert_eq!(
+                of(name, None, &["baseline"])[0],
+                (Class::SameOpenModel, id.into()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_models_of_a_family_are_not_taken_for_it() {
+        for name in ["llama-3.1-18b", "qwen2.5-0.5b", "gemma-3-1b", "smollm2-1.7b", "phi-2"] {
+            assert_eq!(of(name, None, &["baseline"])[0].0, Class::SimilarOpenModel, "{name}");
+        }
+    }
+
+    #[test]
+    fn shares_beyond_the_whole_are_refused() {
+        let usage =
+            ApiUsage { cache_read: Fraction::new(0.7), cache_write: Fraction::new(0.7), ..USAGE };
+        let wanted = ["baseline".to_owned()];
+        let record = Record::default();
+        comparators(&record, &wanted, &usage, &Catalogue::bundled(), TODAY).unwrap_err();
     }
 }

@@ -1,48 +1,15 @@
 //! The catalogue of prices: the bundled one, and prices the caller adds to it.
 
-use super::checks;
-use super::price::{ApiPrice, DateBasis};
+use super::bundled;
+use super::price::ApiPrice;
+use super::usage::ApiUsage;
 use crate::error::CostError;
 use crate::nearest::nearest;
-use freeweights_record::units::{Tokens, UsdPerMillionTokens};
-use genai_prices::{Calculator, PriceRequest, Usage, UsageKey};
+use freeweights_record::units::Tokens;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use std::time::SystemTime;
 
-/// The newest day on which the bundled data says that a price in it was verified.
-///
-/// The crate carries no date of release and no date per price, so this is the date of a price that
-/// `price_checks.csv` does not know better.
-const BUNDLED_DATE: Date = jiff::civil::date(2026, 10, 26);
-
-/// What the source of a bundled price is called where its provider has no page.
-const BUNDLED_SOURCE: &str = "https://github.com/pydantic/genai-prices";
-
-/// Requests this short never reach a long-context tier.
-const SHORT: Tokens = Tokens::new(1_000);
-
-/// Words in the names of models whose weights are open.
-const OPEN_FAMILIES: [&str; 18] = [
-    "llama",
-    "gpt-oss",
-    "qwen",
-    "qwq",
-    "mistral-7b",
-    "mistral-nemo",
-    "mistral-small",
-    "mixtral",
-    "ministral",
-    "gemma",
-    "deepseek",
-    "smollm",
-    "phi-",
-    "glm-",
-    "kimi-k",
-    "hermes",
-    "nemotron",
-    "olmo",
-];
+/// A request this short never reaches a long-context tier.
+const SHORT: ApiUsage = ApiUsage::plain(Tokens::new(1_000), Tokens::new(1_000));
 
 /// Prices of APIs. The bundled ones work offline.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +19,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The prices of the `genai-prices` crate.
+    /// The prices of the `genai-prices` crate, by the table `data/prices.csv`.
     #[must_use]
     pub const fn bundled() -> Self {
         Self { added: Vec::new(), bundled: true }
@@ -64,7 +31,7 @@ impl Catalogue {
         Self { added: prices, bundled: false }
     }
 
-    /// Adds prices; they win over bundled ones of the same id.
+    /// Adds prices; they win over bundled ones of the same id, and over those added later.
     #[must_use]
     pub fn with(mut self, prices: Vec<ApiPrice>) -> Self {
         self.added.extend(prices);
@@ -73,25 +40,30 @@ impl Catalogue {
 
     /// All prices in force on a day whose id or display name contains `text`, in any case.
     ///
-    /// Models without a price for both input and output tokens are left out.
+    /// One model at several providers stands together, the cheapest input first; models are in the
+    /// order of the last part of their ids. Models without a price for both input and output tokens
+    /// are left out. Prices are those of short requests; each names its tiers.
     #[must_use]
     pub fn list(&self, text: &str, on: Date) -> Vec<ApiPrice> {
         let wanted = text.to_lowercase();
-        let matches = |id: &str, name: &str| contains(id, &wanted) || contains(name, &wanted);
-        let mut prices: Vec<ApiPrice> =
-            self.added.iter().filter(|price| matches(&price.id(), "")).cloned().collect();
-        if self.bundled {
-            for provider in Calculator::bundled().providers() {
-                for model in provider.models() {
-                    let id = format!("{}/{}", provider.id(), model.id());
-                    if matches(&id, model.name().unwrap_or_default())
-                        && !self.added.iter().any(|price| price.id() == id)
-                    {
-                        prices.extend(bundled_price(provider.id(), model.id(), SHORT, on));
-                    }
-                }
+        let mut prices: Vec<ApiPrice> = Vec::new();
+        for price in &self.added {
+            let known = prices.iter().any(|known| known.id() == price.id());
+            if !known && contains(&price.id(), &wanted) {
+                prices.push(price.clone());
             }
         }
+        if self.bundled {
+            let matching = bundled::models()
+                .iter()
+                .filter(|model| contains(&model.id, &wanted) || contains(model.name(), &wanted))
+                .filter(|model| self.added(&model.id).is_none());
+            prices.extend(matching.filter_map(|model| model.price(on)));
+        }
+        prices.sort_by(|a, b| {
+            let by_model = short_name(&a.model).cmp(&short_name(&b.model));
+            by_model.then(a.input.get().total_cmp(&b.input.get())).then(a.provider.cmp(&b.provider))
+        });
         prices
     }
 
@@ -101,25 +73,26 @@ impl Catalogue {
     /// [`CostError::UnknownPrice`] with the nearest ids, [`CostError::NoTokenPrice`] where the
     /// catalogue knows the model but no price for both kinds of tokens.
     pub fn find(&self, id: &str, on: Date) -> Result<ApiPrice, CostError> {
-        self.find_for(id, SHORT, on)
+        self.find_for(id, &SHORT, on)
     }
 
-    /// The price of `provider/model` on a day for requests of `isl` input tokens.
+    /// The price of `provider/model` on a day for requests of a shape.
     ///
     /// Where the provider charges all tokens of a long request at a higher rate, this is that rate.
     ///
     /// # Errors
-    /// As [`Catalogue::find`].
-    pub fn find_for(&self, id: &str, isl: Tokens, on: Date) -> Result<ApiPrice, CostError> {
-        if let Some(price) = self.added.iter().find(|price| price.id() == id) {
-            return Ok(price.clone());
+    /// As [`Catalogue::find`] and [`ApiUsage::check`].
+    pub fn find_for(&self, id: &str, usage: &ApiUsage, on: Date) -> Result<ApiPrice, CostError> {
+        usage.check()?;
+        if let Some(price) = self.added(id) {
+            return Ok(price.clone().in_tier_of(usage.isl));
         }
-        let known = self.bundled.then(|| bundled_id(id)).flatten();
-        let Some((provider, model)) = known else {
+        let known = self.bundled.then(|| bundled::model(id)).flatten();
+        let Some(model) = known else {
             return Err(CostError::UnknownPrice { id: id.to_owned(), nearest: self.nearest(id) });
         };
-        bundled_price(provider, model, isl, on)
-            .ok_or_else(|| CostError::NoTokenPrice { id: id.to_owned() })
+        let price = model.price(on).ok_or_else(|| CostError::NoTokenPrice { id: id.to_owned() })?;
+        Ok(price.in_tier_of(usage.isl))
     }
 
     /// Ids that look like `id`, best first.
@@ -127,11 +100,14 @@ impl Catalogue {
     pub fn nearest(&self, id: &str) -> Vec<String> {
         let mut ids: Vec<String> = self.added.iter().map(ApiPrice::id).collect();
         if self.bundled {
-            for provider in Calculator::bundled().providers() {
-                ids.extend(provider.models().map(|m| format!("{}/{}", provider.id(), m.id())));
-            }
+            ids.extend(bundled::models().iter().map(|model| model.id.clone()));
         }
         nearest(id, ids.iter().map(String::as_str))
+    }
+
+    fn added(&self, id: &str) -> Option<&ApiPrice> {
+        let (provider, model) = id.split_once('/')?;
+        self.added.iter().find(|price| price.provider == provider && price.model == model)
     }
 }
 
@@ -139,56 +115,15 @@ fn contains(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(wanted)
 }
 
-/// Provider and model of an id, exactly as the bundled data spells them.
-fn bundled_id(id: &str) -> Option<(&'static str, &'static str)> {
-    let (provider, model) = id.split_once('/')?;
-    let provider = Calculator::bundled().providers().find(|known| known.id() == provider)?;
-    let model = provider.models().find(|known| known.id() == model)?;
-    Some((provider.id(), model.id()))
-}
-
-/// The bundled price in force at noon, UTC, of a day.
-fn bundled_price(provider: &str, model: &str, isl: Tokens, on: Date) -> Option<ApiPrice> {
-    let usage = Usage::from([
-        (UsageKey::INPUT_TOKENS, isl.as_f64()),
-        (UsageKey::OUTPUT_TOKENS, SHORT.as_f64()),
-    ]);
-    let noon = on.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).ok()?;
-    let request = PriceRequest::new(model, &usage)
-        .with_provider_id(provider)
-        .with_timestamp(SystemTime::from(noon.timestamp()));
-    let price = Calculator::bundled().calculate(&request).ok()?;
-    let per_million = |usd: f64, tokens: Tokens| {
-        // The catalogue's prices have few digits; the division must not add any.
-        let value = usd / tokens.as_f64() * 1e6;
-        UsdPerMillionTokens::new((value * 1e9).round() / 1e9)
-    };
-    let input = per_million(price.input_price, isl);
-    let output = per_million(price.output_price, SHORT);
-    // The id may match another model's pattern, and a missing price comes back as zero.
-    if price.model_id != model || input.get() <= 0.0 || output.get() <= 0.0 {
-        return None;
-    }
-    let check = checks::checked(provider, model, input, output);
-    Some(ApiPrice {
-        provider: provider.to_owned(),
-        model: model.to_owned(),
-        input,
-        output,
-        open: OPEN_FAMILIES.iter().any(|family| contains(model, family)),
-        checked: check.map_or(BUNDLED_DATE, |(date, _)| date),
-        date_basis: if check.is_some() { DateBasis::Checked } else { DateBasis::Catalogue },
-        source: check
-            .map(|(_, source)| source)
-            .or_else(|| checks::page(provider))
-            .unwrap_or(BUNDLED_SOURCE)
-            .to_owned(),
-    })
+/// The model without its organisation: `llama-3.1-8b-instruct` of `meta-llama/Llama-3.1-8B-Instruct`.
+fn short_name(model: &str) -> String {
+    model.rsplit('/').next().unwrap_or(model).to_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use freeweights_record::units::UsdPerMillionTokens;
     use jiff::civil::date;
 
     const TODAY: Date = date(2026, 11, 22);
@@ -219,9 +154,11 @@ mod tests {
         let catalogue = Catalogue::bundled();
         let at = |isl| {
             let id = "anthropic/claude-sonnet-4-5";
-            catalogue.find_for(id, Tokens::new(isl), TODAY).unwrap().input.get()
+            let usage = ApiUsage::plain(Tokens::new(isl), Tokens::new(1));
+            let price = catalogue.find_for(id, &usage, TODAY).unwrap();
+            (price.input.get(), price.tier_above.map(Tokens::get))
         };
-        assert_eq!((at(200_000), at(200_001)), (3.0, 6.0));
+        assert_eq!((at(200_000), at(200_001)), ((3.0, None), (6.0, Some(200_000))));
     }
 
     #[test]
@@ -242,6 +179,22 @@ mod tests {
         let found = Catalogue::bundled().list("LLAMA-3.2-1b", TODAY);
         assert!(found.len() >= 3, "{found:?}");
         assert!(found.iter().all(|price| price.id().to_lowercase().contains("llama-3.2-1b")));
+    }
+
+    #[test]
+    fn one_model_at_several_hosts_stands_together_the_cheapest_first() {
+        let found = Catalogue::bundled().list("llama-3.3-70b-instruct", TODAY);
+        let mut names: Vec<String> = found.iter().map(|price| short_name(&price.model)).collect();
+        assert!(names.iter().filter(|name| *name == "llama-3.3-70b-instruct").count() > 5);
+        names.dedup();
+        let once = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(once, names.len(), "each name stands in one place");
+        for pair in found.windows(2).filter(|p| short_name(&p[0].model) == short_name(&p[1].model))
+        {
+            assert!(pair[0].input <= pair[1].input, "{pair:?}");
+        }
     }
 
     #[test]

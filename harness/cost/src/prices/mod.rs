@@ -1,12 +1,21 @@
 //! What APIs charge, with the date each price was checked.
 //!
-//! Not here yet: imports of other catalogues, cached and batch rates, subscription plans.
+//! [`Catalogue`] holds the bundled prices and any that are added to it; [`ApiUsage`]
+//! says what a request asks of them, and [`ApiPrice::per_request`] what that costs: in the tier of
+//! its length, with its cached and batched shares.
+//!
+//! Not here: subscription plans, and fees for anything but text tokens.
 
 mod baseline;
+mod bundled;
 mod catalogue;
 mod checks;
 mod price;
+mod rates;
+mod usage;
 
 pub use baseline::{Comparator, comparators};
 pub use catalogue::Catalogue;
 pub use price::{ApiPrice, Class, DateBasis, STALE_AFTER};
+pub use rates::{PriceTier, TokenRates, cached_input, discounted, mean_over_day, with_batch};
+pub use usage::ApiUsage;
