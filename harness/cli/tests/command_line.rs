@@ -290,6 +290,42 @@ fn presets_models_prices_and_completions_are_listed() {
 }
 
 #[test]
+fn prices_of_files_come_before_the_bundled_ones() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cost/tests/fixtures/prices");
+    let prices = |file: &str, more: &[&str]| {
+        let mut command = freeweights();
+        command.arg("prices").args(more).arg("--prices").arg(fixtures.join(file));
+        command
+    };
+    prices("litellm.json", &["groq/llama-3.1-8b-instant", "--prices-date", "2026-11-20"])
+        .assert()
+        .code(0)
+        .stdout(contains("2026-11-20"))
+        .stderr(contains("3 prices; 3 entries left out"));
+    // The modification date of the file stands in for a date of its own.
+    prices("openrouter.json", &["gemini-x", "--format", "json"])
+        .assert()
+        .code(0)
+        .stdout(contains("\"tier_above_tokens\": 200000"))
+        .stdout(contains("\"price_date\": \"20"));
+    prices("plain.csv", &["big-context"]).assert().code(0).stdout(contains("2026-05-02"));
+
+    let folder = tempfile::tempdir().unwrap();
+    scripted("bench", folder.path()).assert().code(0);
+    let cost = |file: &Path| {
+        let mut command = freeweights();
+        command.arg("cost").arg(folder.path()).arg("--prices").arg(file);
+        command.args(["--api", "myhost/big-context"]);
+        command
+    };
+    cost(&fixtures.join("plain.csv")).assert().code(0).stdout(contains("stale"));
+    cost(&folder.path().join("absent.csv")).assert().code(2).stderr(contains("--prices"));
+    let odd = folder.path().join("odd.csv");
+    std::fs::write(&odd, "provider,model,input_cost_per_token\n").unwrap();
+    cost(&odd).assert().code(2).stderr(contains("call it input_usd_per_mtok"));
+}
+
+#[test]
 fn help_has_examples_for_every_command() {
     for command in ["run", "bench", "cost", "import", "hardware", "models", "prices", "completions"]
     {

@@ -1,6 +1,7 @@
 //! `freeweights cost RESULTS..`: what measured records cost.
 
 use super::{OutputFormat, today};
+use crate::catalogue::PriceFiles;
 use crate::exit::Exit;
 use crate::print;
 use crate::results::{self, Reading};
@@ -45,6 +46,8 @@ pub struct Terms {
     /// APIs to compare with, as provider/model, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "PROVIDER/MODEL")]
     api: Vec<String>,
+    #[command(flatten)]
+    pub prices: PriceFiles,
     /// Print every value in use with its label, source and date.
     #[arg(long)]
     pub explain: bool,
@@ -80,8 +83,9 @@ pub fn run(args: &CostArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let scenario = args.terms.scenario()?;
+    let prices = args.terms.prices.catalogue()?;
     let read = results::read_all(&args.results, &args.reading.options())?;
-    let (assessments, costed) = assess(&read.records, &scenario)?;
+    let (assessments, costed) = assess(&read.records, &scenario, &prices)?;
     let text = cost_report(&assessments, args.terms.explain, args.format.into(), print::width())?;
     print::data(&text)?;
     let all_read = results::complain_of_skipped(&read);
@@ -89,10 +93,14 @@ pub fn run(args: &CostArgs) -> anyhow::Result<Exit> {
 }
 
 /// Costs every group of records; what cannot be costed is told, and is an error where it is all.
-pub fn assess(records: &[Record], scenario: &Scenario) -> anyhow::Result<(Vec<Assessment>, Exit)> {
+pub fn assess(
+    records: &[Record],
+    scenario: &Scenario,
+    prices: &Catalogue,
+) -> anyhow::Result<(Vec<Assessment>, Exit)> {
     let mut assessments = Vec::new();
     let mut refused = Vec::new();
-    for result in assess_all(records, scenario, &Catalogue::bundled(), today()) {
+    for result in assess_all(records, scenario, prices, today()) {
         match result {
             Ok(assessment) => assessments.push(assessment),
             Err(error) => refused.push(error),

@@ -27,6 +27,7 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     // Terms that make no sense are refused before a minute is spent on measuring.
     let scenario = args.terms.scenario()?;
+    let prices = args.terms.prices.catalogue()?;
     let measured = measuring::measure(&args.bench)?;
     let format = args.bench.format;
     if !measured.records.iter().any(|record| record.status == Status::Ok) {
@@ -34,7 +35,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         print::complain("nothing was measured to the end, so there is nothing to cost");
         return Ok(Exit::SomeFailed);
     }
-    let (assessments, costed) = cost::assess(&measured.records, &scenario)?;
+    let (assessments, costed) = cost::assess(&measured.records, &scenario, &prices)?;
     let json = serde_json::to_string_pretty(&assessments)?;
     measured.folder.write_file("assessment.json", &format!("{json}\n"))?;
     let text = match format {
