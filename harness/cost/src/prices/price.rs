@@ -44,8 +44,8 @@ pub enum DateBasis {
 
 /// What an API charges for tokens, in USD.
 ///
-/// A price that changes within a day is its mean over the 24 hours of the day, and says so in
-/// `varies_in_day`. Fees that do not depend on text tokens (for a request, a search, an image) are
+/// A price that changes within a day is its mean over the 24 hours of the day (over the week, where
+/// weekends differ), and says so in `varies_in_day`. Fees that do not depend on text tokens (for a request, a search, an image) are
 /// not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiPrice {
@@ -123,18 +123,10 @@ impl ApiPrice {
     pub fn in_tier_of(mut self, isl: Tokens) -> Self {
         if let Some(tier) = tier_of(&self.tiers, isl).copied() {
             let TokenRates { input, output, cache_read, cache_write } = tier.rates;
-            Self {
-                tier_above: Some(tier.above),
-                batch: tier.batch,
-                tiers: Vec::new(),
-                input,
-                output,
-                cache_read,
-                cache_write,
-                ..self
-            }
+            self.tiers.retain(|longer| longer.above > tier.above);
+            let (tier_above, batch) = (Some(tier.above), tier.batch);
+            Self { input, output, cache_read, cache_write, batch, tier_above, ..self }
         } else {
-            self.tiers.retain(|tier| isl <= tier.above);
             self
         }
     }

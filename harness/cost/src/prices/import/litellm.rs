@@ -4,10 +4,11 @@
 //! <https://docs.litellm.ai/docs/proxy/model_cost_map>. Not read: service tiers (`_priority`,
 //! `_flex`), prices by ranges of length (`tiered_pricing`), and whatever is not a text token.
 
+use super::off_peak::{WEEK, hours_a_week};
 use super::rate::Place;
 use super::{Entry, Imported, PriceImportError, field, refuse_other_currency};
 use crate::prices::price::DateBasis;
-use crate::prices::rates::{PriceTier, TokenRates};
+use crate::prices::rates::{PriceTier, TokenRates, mean_over_day};
 use freeweights_record::units::Tokens;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
@@ -36,7 +37,7 @@ pub(super) fn read(
     origin: &str,
     as_of: Date,
 ) -> Result<Imported, PriceImportError> {
-    let mut imported = Imported::default();
+    let (mut imported, mut doubt) = (Imported::default(), None);
     for (name, entry) in map.iter().filter(|(name, _)| *name != SAMPLE) {
         let place = Place { origin, entry: format!("entry {name:?}") };
         let entry = entry.as_object();
@@ -46,12 +47,9 @@ pub(super) fn read(
             imported.skip(name, format!("its mode is {mode}, not chat"));
             continue;
         }
-        match read_entry(name, entry, &place, as_of)? {
-            Some(entry) => imported.add(name, entry),
-            None => imported.skip(name, "no price for both input and output tokens"),
-        }
+        imported.add_of_list(name, read_entry(name, entry, &place, as_of), &mut doubt)?;
     }
-    Ok(imported)
+    imported.or_doubt(doubt)
 }
 
 fn read_entry(
@@ -63,7 +61,9 @@ fn read_entry(
     if let Some(currency) = field(entry, "currency").and_then(Value::as_str) {
         refuse_other_currency(place, currency)?;
     }
-    let Some(rates) = rates(entry, place, "", None)? else { return Ok(None) };
+    let Some(listed) = rates(entry, place, "", None)? else { return Ok(None) };
+    let off_peak = field(entry, "off_peak_pricing");
+    let rates = off_peak.map_or(Ok(listed), |off_peak| over_week(off_peak, place, &listed))?;
     let provider = field(entry, "litellm_provider").and_then(Value::as_str);
     let provider = provider.ok_or_else(|| place.missing("litellm_provider"))?;
     let model = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/'));
@@ -73,6 +73,7 @@ fn read_entry(
         rates,
         batch: batch(entry, place, "", &rates)?,
         tiers: tiers(entry, place, &rates)?,
+        varies_in_day: off_peak.is_some(),
         checked: as_of,
         date_basis: DateBasis::Catalogue,
         source: field(entry, "source").and_then(Value::as_str).unwrap_or(place.origin).to_owned(),
@@ -99,6 +100,29 @@ fn rates(
         cache_read: own(CACHE_READ)?.or(base.and_then(|base| base.cache_read)),
         cache_write: own(CACHE_WRITE)?.or(base.and_then(|base| base.cache_write)),
     }))
+}
+
+/// The mean over a week of listed prices and those of the cheaper hours, by [`mean_over_day`].
+fn over_week(
+    off_peak: &Value,
+    place: &Place,
+    listed: &TokenRates,
+) -> Result<TokenRates, PriceImportError> {
+    let windows = off_peak.get("windows");
+    let hours = windows.and_then(hours_a_week).zip(off_peak.as_object());
+    let (hours, off_peak) = hours.ok_or_else(|| {
+        let found = windows.map_or_else(String::new, Value::to_string);
+        place.bad("off_peak_pricing.windows", &found, "spans of hours in UTC, as in 16:30-00:30")
+    })?;
+    let Some(cheap) = rates(off_peak, place, "", Some(listed))? else { return Ok(*listed) };
+    let mean =
+        |listed, cheap| mean_over_day(&[(WEEK - hours, listed), (hours, cheap)]).unwrap_or(listed);
+    Ok(TokenRates {
+        input: mean(listed.input, cheap.input),
+        output: mean(listed.output, cheap.output),
+        cache_read: listed.cache_read.zip(cheap.cache_read).map(|(a, b)| mean(a, b)),
+        cache_write: listed.cache_write.zip(cheap.cache_write).map(|(a, b)| mean(a, b)),
+    })
 }
 
 /// Prices of the batch API, where the entry has any.
@@ -177,6 +201,21 @@ mod tests {
         // All read from the cache: 200,001 * 0.25e-6 + 0.015 = 0.06500025
         let cached = crate::ApiUsage { cache_read: Fraction::new(1.0), ..usage };
         assert!((gemini.per_request(&cached).get() - 0.065_000_25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn cheaper_hours_count_as_long_as_they_last() {
+        let text = r#"{"deepseek/d-x": {"litellm_provider": "deepseek", "mode": "chat",
+            "input_cost_per_token": 1.32e-6, "output_cost_per_token": 3.96e-6,
+            "off_peak_pricing": {"input_cost_per_token": 6.6e-7, "output_cost_per_token": 1.98e-6,
+                "windows": [{"hours_utc": "10:00-01:00"}]}}}"#;
+        let price = import(text, "x.json", DAY).unwrap().prices.remove(0);
+        // 15 of 24 hours at half price: (9 * 1.32 + 15 * 0.66) / 24 = 0.9075
+        assert!(price.varies_in_day);
+        assert!((price.input.get() - 0.9075).abs() < 1e-12);
+        assert!((price.output.get() - 2.7225).abs() < 1e-12);
+        let error = import(&text.replace("10:00-01:00", "night"), "x.json", DAY).unwrap_err();
+        insta::assert_snapshot!(error, @r#"x.json, entry "deepseek/d-x": off_peak_pricing.windows is "[{\"hours_utc\":\"night\"}]"; write spans of hours in UTC, as in 16:30-00:30"#);
     }
 
     #[test]

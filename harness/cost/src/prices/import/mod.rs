@@ -6,6 +6,7 @@
 
 mod error;
 mod litellm;
+mod off_peak;
 mod openrouter;
 mod rate;
 mod table;
@@ -44,7 +45,8 @@ pub struct Skipped {
 ///
 /// # Errors
 /// [`PriceImportError`] for a text of no known format, a price that is negative, not finite, of
-/// another unit or currency, and for a row that lacks something.
+/// another unit or currency, and for a row that lacks something. Of a JSON list, an entry with an
+/// implausible price is skipped where others are plausible.
 ///
 /// # Source
 /// `LiteLLM`: <https://docs.litellm.ai/docs/proxy/model_cost_map>; `OpenRouter`:
@@ -94,6 +96,7 @@ struct Entry {
     rates: TokenRates,
     batch: Option<TokenRates>,
     tiers: Vec<PriceTier>,
+    varies_in_day: bool,
     checked: Date,
     date_basis: DateBasis,
     source: String,
@@ -119,7 +122,7 @@ impl Entry {
             batch: self.batch,
             tier_above: None,
             tiers,
-            varies_in_day: false,
+            varies_in_day: self.varies_in_day,
             checked: self.checked,
             date_basis: self.date_basis,
             source: self.source,
@@ -129,6 +132,9 @@ impl Entry {
 
 /// Why an entry that costs nothing is skipped.
 const FREE: &str = "no price: input and output both cost 0";
+
+/// Why an entry without prices is skipped.
+const NO_PRICE: &str = "no price for both input and output tokens";
 
 impl Imported {
     fn add(&mut self, name: &str, entry: Entry) {
@@ -140,6 +146,34 @@ impl Imported {
 
     fn skip(&mut self, name: &str, reason: impl Into<String>) {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.into() });
+    }
+
+    /// Adds an entry of a list that somebody else keeps.
+    ///
+    /// Such a list has its slips: one implausible price is left out and kept in `doubt`.
+    fn add_of_list(
+        &mut self,
+        name: &str,
+        entry: Result<Option<Entry>, PriceImportError>,
+        doubt: &mut Option<PriceImportError>,
+    ) -> Result<(), PriceImportError> {
+        match entry {
+            Ok(Some(entry)) => self.add(name, entry),
+            Ok(None) => self.skip(name, NO_PRICE),
+            Err(PriceImportError::Implausible { origin, place, field, value, doubt: why }) => {
+                self.skip(name, format!("{field} is {value}, which {why}"));
+                let error =
+                    PriceImportError::Implausible { origin, place, field, value, doubt: why };
+                doubt.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The list, unless every price in it was implausible: then it is in another unit.
+    fn or_doubt(self, doubt: Option<PriceImportError>) -> Result<Self, PriceImportError> {
+        doubt.filter(|_| self.prices.is_empty()).map_or(Ok(self), Err)
     }
 }
 
@@ -175,6 +209,18 @@ mod tests {
         assert_eq!(error("{}"), PriceImportError::NotRecognised { origin: "x.json".into() });
         assert_eq!(error("  "), PriceImportError::NotRecognised { origin: "x.json".into() });
         assert_eq!(error("hello"), PriceImportError::NotRecognised { origin: "x.json".into() });
+    }
+
+    #[test]
+    fn one_slip_in_a_list_is_left_out_and_told() {
+        // LiteLLM's list has had prices per 100,000 tokens among those per token.
+        let text = r#"{
+            "a": {"litellm_provider": "p", "input_cost_per_token": 0.015, "output_cost_per_token": 0.06},
+            "b": {"litellm_provider": "p", "input_cost_per_token": 3e-6, "output_cost_per_token": 4e-6}
+        }"#;
+        let imported = import(text, "x.json", DAY).unwrap();
+        assert_eq!(imported.prices.len(), 1);
+        insta::assert_snapshot!(imported.skipped[0].reason, @"input_cost_per_token is 0.015, which looks like USD per million, not per token");
     }
 
     #[test]

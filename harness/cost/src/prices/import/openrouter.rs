@@ -20,7 +20,7 @@ pub(super) fn read(
     origin: &str,
     as_of: Date,
 ) -> Result<Imported, PriceImportError> {
-    let mut imported = Imported::default();
+    let (mut imported, mut doubt) = (Imported::default(), None);
     let models = map.get("data").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for (at, model) in models.iter().enumerate() {
         let place = Place { origin, entry: format!("entry {} of data", at + 1) };
@@ -35,23 +35,29 @@ pub(super) fn read(
             imported.skip(id, reason);
             continue;
         }
-        let base = rates(pricing, &place, None)?;
-        let tiers = tiers(pricing, &place, &base)?;
-        imported.add(
-            id,
-            Entry {
-                provider: PROVIDER.to_owned(),
-                model: id.to_owned(),
-                rates: base,
-                batch: None,
-                tiers,
-                checked: as_of,
-                date_basis: DateBasis::Catalogue,
-                source: origin.to_owned(),
-            },
-        );
+        imported.add_of_list(id, read_entry(id, pricing, &place, as_of).map(Some), &mut doubt)?;
     }
-    Ok(imported)
+    imported.or_doubt(doubt)
+}
+
+fn read_entry(
+    id: &str,
+    pricing: &Map<String, Value>,
+    place: &Place,
+    as_of: Date,
+) -> Result<Entry, PriceImportError> {
+    let base = rates(pricing, place, None)?;
+    Ok(Entry {
+        provider: PROVIDER.to_owned(),
+        model: id.to_owned(),
+        rates: base,
+        batch: None,
+        tiers: tiers(pricing, place, &base)?,
+        checked: as_of,
+        varies_in_day: false,
+        date_basis: DateBasis::Catalogue,
+        source: place.origin.to_owned(),
+    })
 }
 
 /// Why a price cannot be told from the list alone.

@@ -128,16 +128,18 @@ impl Row<'_> {
             cache_read: self.rate("cache_read_usd_per_mtok")?,
             cache_write: self.rate("cache_write_usd_per_mtok")?,
         };
+        let batch = self.batch(&rates)?;
         let checked = self.needed("checked")?;
         Ok(Entry {
             provider: self.needed("provider")?.to_owned(),
             model: self.needed("model")?.to_owned(),
             rates,
-            batch: self.batch(&rates)?,
-            tiers: self.tier(&rates)?.into_iter().collect(),
+            batch,
+            tiers: self.tier(&rates, batch.as_ref())?.into_iter().collect(),
             checked: checked
                 .parse::<Date>()
                 .map_err(|_| self.place.bad("checked", checked, "a date, as in 2026-10-19"))?,
+            varies_in_day: false,
             date_basis: DateBasis::Checked,
             source: self.needed("source")?.to_owned(),
         })
@@ -155,30 +157,45 @@ impl Row<'_> {
         }
     }
 
-    /// The tier of long requests. Cached and batched tokens cost there as many times more as
-    /// uncached input.
-    fn tier(&self, rates: &TokenRates) -> Result<Option<PriceTier>, PriceImportError> {
+    /// The tier of long requests. Batched and cached tokens rise there as the normal ones do.
+    fn tier(
+        &self,
+        rates: &TokenRates,
+        batch: Option<&TokenRates>,
+    ) -> Result<Option<PriceTier>, PriceImportError> {
         let prices = ["tier_input_usd_per_mtok", "tier_output_usd_per_mtok"];
         let Some(above) = self.cell("tier_above_tokens") else {
             let stray = prices.iter().any(|column| self.cell(column).is_some());
             let missing = || self.place.missing("tier_above_tokens");
             return if stray { Err(missing()) } else { Ok(None) };
         };
-        let above = above.parse::<u64>().map_err(|_| {
-            self.place.bad("tier_above_tokens", above, "a whole number, as in 200000")
-        })?;
-        let input = self.needed_rate(prices[0])?;
-        let output = self.needed_rate(prices[1])?;
-        let scaled = |price: UsdPerMillionTokens| {
-            if rates.input.get() > 0.0 { price * (input / rates.input) } else { price }
+        let bad = || self.place.bad("tier_above_tokens", above, "a whole number, as in 200000");
+        let above = above.parse::<u64>().map(Tokens::new).map_err(|_| bad())?;
+        let input = rise(rates.input, self.needed_rate(prices[0])?);
+        let output = rise(rates.output, self.needed_rate(prices[1])?);
+        let scaled = |rates: &TokenRates| TokenRates {
+            input: input(rates.input),
+            output: output(rates.output),
+            cache_read: rates.cache_read.map(&input),
+            cache_write: rates.cache_write.map(&input),
         };
-        let rates = TokenRates {
-            input,
-            output,
-            cache_read: rates.cache_read.map(scaled),
-            cache_write: rates.cache_write.map(scaled),
-        };
-        Ok(Some(PriceTier { above: Tokens::new(above), rates, batch: None }))
+        Ok(Some(PriceTier { above, rates: scaled(rates), batch: batch.map(scaled) }))
+    }
+}
+
+/// Takes a price along with one that rises from `low` to `high`: `price * high / low`.
+fn rise(
+    low: UsdPerMillionTokens,
+    high: UsdPerMillionTokens,
+) -> impl Fn(UsdPerMillionTokens) -> UsdPerMillionTokens {
+    move |price| {
+        if price == low {
+            high
+        } else if low.get() > 0.0 {
+            price * (high / low)
+        } else {
+            price
+        }
     }
 }
 
@@ -208,7 +225,8 @@ mod tests {
         assert_eq!(big.batch.unwrap().output, UsdPerMillionTokens::new(7.5));
         let tier = big.tiers[0];
         assert_eq!((tier.above.get(), tier.rates.input.get()), (200_000, 6.0));
-        // 0.3 * 6 / 3 = 0.6
+        // 0.3 * 6 / 3 = 0.6; 7.5 * 22.5 / 15 = 11.25
+        assert!((tier.batch.unwrap().output.get() - 11.25).abs() < 1e-12);
         assert!((tier.rates.cache_read.unwrap().get() - 0.6).abs() < 1e-12);
         assert_eq!(imported.skipped[0].name, "myhost/free-model");
     }
