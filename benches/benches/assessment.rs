@@ -1,14 +1,25 @@
-//! Costing one record: `assess` with the default scenario and the bundled prices.
+//! Costing one record: `assess` with the default scenario and the bundled prices, and scenarios
+//! drawn around it on one and on two threads.
 //!
-//! Timed: choosing the operating point, the bill, the comparison with each API and the sentence.
+//! Timed: choosing the operating point, the bill, the comparison with each API, the tornado and the
+//! sentence; in `draws` the drawn scenarios and their percentiles on top, so many of them that the
+//! assessment does not count.
 //! Not timed: reading the scenario, the prices and the record, and printing.
 
-use criterion::Criterion;
-use freeweights_cost::{Catalogue, Scenario, assess};
+use criterion::{Criterion, Throughput};
+use freeweights_cost::{Catalogue, Drawing, Override, Scenario, assess, assess_all};
 use freeweights_record::units::{Seconds, Tokens, TokensPerSecond};
-use freeweights_record::{Record, Weights};
+use freeweights_record::{Record, Samples, Weights};
 use jiff::civil::date;
 use std::hint::black_box;
+use std::num::NonZero;
+
+/// Scenarios drawn in one iteration.
+const DRAWS: u64 = 1_000_000;
+
+fn draws() -> Override {
+    format!("uncertainty.draws={DRAWS}").parse().expect("invariant: it is a key")
+}
 
 fn main() {
     let scenario =
@@ -50,5 +61,19 @@ fn main() {
     criterion.bench_function("assessment/this-machine", |bencher| {
         bencher.iter(|| assess(black_box(&records), &scenario, &prices, today));
     });
+    let drawn = Scenario::preset("this-machine", &[draws()])
+        .expect("invariant: the preset is in the crate");
+    let mut group = criterion.benchmark_group("draws");
+    group.throughput(Throughput::Elements(DRAWS));
+    group.sample_size(10);
+    for threads in [1, 2] {
+        let threads = NonZero::new(threads).expect("invariant: not zero");
+        let drawing = Drawing { samples: &Samples::default(), threads };
+        let draw = || assess_all(black_box(&records), &drawn, &prices, today, Some(drawing));
+        let simulation = draw().remove(0).ok().and_then(|assessment| assessment.simulation);
+        assert!(simulation.is_some_and(|simulation| u64::from(simulation.draws) == DRAWS));
+        group.bench_function(format!("threads-{threads}"), |bencher| bencher.iter(draw));
+    }
+    group.finish();
     criterion.final_summary();
 }

@@ -48,6 +48,8 @@ enum Command {
     Cost(commands::cost::CostArgs),
     /// The output of llama-bench, vLLM, GuideLLM and others, as a run.
     Import(commands::import::ImportArgs),
+    /// What models cost and earned: each by itself, and the company.
+    Ledger(commands::ledger::LedgerArgs),
     /// This machine and its measured ceilings.
     Hardware(commands::hardware::HardwareArgs),
     /// Known models: sizes, and whether they fit here.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Ledger(args) => commands::ledger::run(&args),
         Command::Hardware(args) => commands::hardware::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Prices(args) => commands::prices::run(&args),

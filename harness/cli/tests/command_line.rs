@@ -327,7 +327,8 @@ fn prices_of_files_come_before_the_bundled_ones() {
 
 #[test]
 fn help_has_examples_for_every_command() {
-    for command in ["run", "bench", "cost", "import", "hardware", "models", "prices", "completions"]
+    for command in
+        ["run", "bench", "cost", "import", "ledger", "hardware", "models", "prices", "completions"]
     {
         freeweights().args([command, "--help"]).assert().code(0).stdout(contains("Example"));
     }

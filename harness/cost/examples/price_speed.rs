@@ -60,7 +60,7 @@ fn mean<T>(work: impl Fn() -> T) -> Duration {
 fn record(batch: u32, prefill: f64, decode: f64) -> Record {
     let rate = |value: f64| Some(TokensPerSecond::new(value));
     Record {
-        case_id: format!("b{batch}"),
+        case_id: format!("b{batch}").into(),
         engine: "candle".into(),
         device: "cpu".into(),
         threads: Some(2),

@@ -5,18 +5,22 @@ use crate::bill::Bill;
 use crate::break_even::{BreakEven, SelfHosted};
 use crate::figure::{ListedFigure, Machines};
 use crate::operating_point::OperatingPoint;
+use crate::outlook::YearAhead;
 use crate::prices::{ApiPrice, Class};
 use crate::scenario::HostingKind;
+use crate::tenures::TenureCost;
+use crate::uncertainty::{Simulation, Swing};
 use freeweights_record::Weights;
 use freeweights_record::units::{
-    Fraction, Ratio, RequestsPerDay, RequestsPerSecond, RequestsPerYear, Tokens, TokensPerMonth,
-    TokensPerYear, UsdPerMillionTokens, UsdPerRequest, UsdPerYear, Years,
+    Elasticity, Fraction, Ratio, RequestsPerDay, RequestsPerSecond, RequestsPerYear, Tokens,
+    TokensPerMonth, TokensPerYear, Usd, UsdPerMillionTokens, UsdPerRequest, UsdPerYear, Users,
+    Years,
 };
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// Version of the shape of [`Assessment`]. It rises when a field changes its meaning or goes.
-pub const ASSESSMENT_VERSION: u32 = 1;
+pub const ASSESSMENT_VERSION: u32 = 2;
 
 /// A figure with the 95% interval of the measurement behind it, where there is one.
 ///
@@ -84,9 +88,10 @@ pub struct ApiComparison {
     pub price: ApiPrice,
     /// Whether that is older than 90 days.
     pub stale: bool,
-    /// Its price for the mix of the demand.
+    /// What a token costs there on average: the mix of the demand, its cached and batched shares,
+    /// and the factor on listed prices.
     pub blended: UsdPerMillionTokens,
-    /// Its price of a request.
+    /// What a request costs there, on the same terms.
     pub per_request: UsdPerRequest,
     /// What using it costs whatever the volume.
     pub fixed_usd_per_year: UsdPerYear,
@@ -100,10 +105,53 @@ pub struct ApiComparison {
     pub break_even_requests_per_day: Option<RequestsPerDay>,
     /// The same, in input and output tokens.
     pub break_even_tokens_per_month: Option<TokensPerMonth>,
+    /// Share of the paid machine hours that is busy at that volume.
+    pub break_even_utilisation: Option<Fraction>,
     /// Why never.
     pub never_because: Option<String>,
     /// Time after which a bought machine has paid for itself at this demand; `None`: never, or rented.
+    #[serde(rename = "break_even_years")]
     pub break_even_time: Option<Years>,
+    /// What self-hosting saves over the life of the machines while demand grows and the API's price
+    /// falls, in money of today; below zero where it costs more.
+    #[serde(rename = "net_present_saving_usd")]
+    pub net_present_saving: Usd,
+    /// The last of those years in which self-hosting is the cheaper; `None`: in no year.
+    pub last_winning_year: Option<u32>,
+}
+
+/// What users would do if they paid the self-hosted price instead of the API's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DemandResponse {
+    /// How demand answers to price.
+    pub elasticity: Elasticity,
+    /// The self-hosted price of a token over the API's.
+    pub price_factor: Ratio,
+    /// Tokens of a year after the change.
+    pub tokens_per_year: TokensPerYear,
+    /// What is spent at the API's price, for the demand of the scenario.
+    #[serde(rename = "spend_before_usd_per_year")]
+    pub spend_before: UsdPerYear,
+    /// What is spent at the self-hosted price, for the demand that is left or gained.
+    #[serde(rename = "spend_after_usd_per_year")]
+    pub spend_after: UsdPerYear,
+}
+
+/// A subscription beside the self-hosted machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanComparison {
+    /// Its name in the scenario.
+    pub name: String,
+    /// The model it is metered by.
+    pub model: String,
+    /// Seats: one for each user, or as many as buy the use.
+    pub seats: Users,
+    /// What they cost.
+    pub usd_per_year: UsdPerYear,
+    /// What the same use costs by the token.
+    pub metered_usd_per_year: UsdPerYear,
+    /// The self-hosted bill over that of the seats.
+    pub ratio: Ratio,
 }
 
 /// What running a measured model costs in a scenario, and what an API would cost.
@@ -147,10 +195,27 @@ pub struct Assessment {
     pub cost: UnitCost,
     /// What they would cost if the serving machines never waited.
     pub saturated: UnitCost,
+    /// The bill by user, where the scenario says how many there are.
+    pub usd_per_user_year: Option<UsdPerYear>,
     /// The self-hosted bill as a function of the volume.
     pub staircase: SelfHosted,
+    /// The API that answers the question: the cheapest host of the same open model, or else of a
+    /// similar one, or else the cheapest.
+    pub main_api: Option<String>,
     /// The APIs beside it.
     pub apis: Vec<ApiComparison>,
+    /// Subscriptions beside it.
+    pub plans: Vec<PlanComparison>,
+    /// Owned, colocated and rented, side by side.
+    pub tenures: Vec<TenureCost>,
+    /// What moving from that API's price to ours does to the demand; `None` without an API.
+    pub demand_response: Option<DemandResponse>,
+    /// The years ahead, beside the API that answers the question.
+    pub outlook: Vec<YearAhead>,
+    /// One input at a time, by the size of its effect on the blended cost.
+    pub tornado: Vec<Swing>,
+    /// Drawn scenarios; `None` where none were drawn.
+    pub simulation: Option<Simulation>,
     /// Every figure in use.
     pub figures: Vec<ListedFigure>,
     /// What to keep in mind.
@@ -167,7 +232,8 @@ impl Assessment {
         RequestsPerYear::new(self.demand.tokens_per_year.get() / of_request)
     }
 
-    /// The comparison that answers the question: the cheapest open model, or else the cheapest.
+    /// The comparison that answers the question: the cheapest host of the same open model, or else
+    /// of a similar one, or else the cheapest.
     #[must_use]
     pub fn main_comparison(&self) -> Option<&ApiComparison> {
         let rank = |api: &&ApiComparison| {

@@ -104,6 +104,12 @@ pub enum CostError {
         /// What was given.
         text: String,
     },
+    /// An override of what a scenario stands on.
+    #[error("base is no value to set; write --scenario {value}")]
+    BaseOverride {
+        /// The base that was asked for.
+        value: String,
+    },
     /// An allocation policy nobody knows.
     #[error("{text:?} is no way to split a bill; write time-share, full-to-each or ratio:N")]
     UnknownAllocation {
@@ -169,6 +175,42 @@ pub enum CostError {
         reason: String,
         /// The key that would answer it.
         key: &'static str,
+    },
+    /// The scenario names a device that is not in the table of hardware.
+    #[error("the table of hardware has no {name:?}; {}", crate::nearest::advice(nearest))]
+    UnknownDevice {
+        /// What was asked for.
+        name: String,
+        /// Devices that look like it.
+        nearest: Vec<String>,
+    },
+    /// Records know the throughput of another shape of request only, and not its two phases.
+    #[error(
+        "{group}: it was measured at isl {isl}, osl {osl} without a prefill rate, so no other shape can be derived; use --set demand.isl={isl} --set demand.osl={osl}, or measure the scenario's shape"
+    )]
+    OtherShape {
+        /// Model, engine and device.
+        group: String,
+        /// Input tokens it was measured at.
+        isl: u64,
+        /// Output tokens it was measured at.
+        osl: u64,
+    },
+    /// The bill cannot be split by time.
+    #[error(
+        "{group}: no record says how much of a request's time is prefill, so the bill cannot be split by time; use --set split.allocation=ratio:4"
+    )]
+    NoPrefillShare {
+        /// Model, engine and device.
+        group: String,
+    },
+    /// The demand needs more machines than there are.
+    #[error(
+        "{group}: this demand needs more than four thousand million machines like the measured one; look for an absurd value in demand with: freeweights cost --explain"
+    )]
+    TooManyMachines {
+        /// Model, engine and device.
+        group: String,
     },
     /// A money figure came out as infinite or not a number.
     #[error(

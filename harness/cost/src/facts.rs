@@ -53,6 +53,10 @@ pub struct Operation {
     pub value: f64,
     /// The unit.
     pub unit: String,
+    /// The low end of what is seen.
+    pub low: Option<f64>,
+    /// The high end of what is seen.
+    pub high: Option<f64>,
     /// Where it comes from.
     pub source: String,
     /// When that was checked.
@@ -92,6 +96,17 @@ pub fn operation(name: &str) -> Result<&'static Operation, Vec<String>> {
         .iter()
         .find(|row| row.fact == name)
         .ok_or_else(|| nearest(name, operations().iter().map(|row| row.fact.as_str())))
+}
+
+/// A row of the table of hardware by its name.
+///
+/// # Errors
+/// The nearest names.
+pub fn device(name: &str) -> Result<&'static Hardware, Vec<String>> {
+    hardware()
+        .iter()
+        .find(|row| row.device == name)
+        .ok_or_else(|| nearest(name, hardware().iter().map(|row| row.device.as_str())))
 }
 
 /// The row of the table that a GPU's name, as its driver reports it, stands for.

@@ -1,7 +1,9 @@
 //! A value that carries its label, its source and its date.
 
+use freeweights_record::Text;
 use freeweights_record::units::{self, Quantity, Tokens};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// How a figure came to be.
@@ -38,26 +40,54 @@ pub struct Figure<T> {
     /// How it came to be.
     pub label: Label,
     /// Where it comes from.
-    pub source: String,
+    pub source: Text,
     /// When the source was checked: a year, a month or a day. `None` where time plays no part.
-    pub checked: Option<String>,
+    pub checked: Option<Text>,
+    /// What it is at least, nineteen times in twenty. `None` where it is taken as certain.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub low: Option<T>,
+    /// What it is at most, nineteen times in twenty.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub high: Option<T>,
+}
+
+fn none<T>() -> Option<T> {
+    None
 }
 
 impl<T> Figure<T> {
+    /// A figure without a range.
+    fn certain(value: T, label: Label, source: Text, checked: Option<Text>) -> Self {
+        Self { value, label, source, checked, low: None, high: None }
+    }
+
     /// A figure read off the machine.
-    pub fn measured(value: T, source: impl Into<String>) -> Self {
-        Self { value, label: Label::Measured, source: source.into(), checked: None }
+    pub fn measured(value: T, source: impl Into<Text>) -> Self {
+        Self::certain(value, Label::Measured, source.into(), None)
     }
 
     /// A figure computed from others.
-    pub fn derived(value: T, source: impl Into<String>) -> Self {
-        Self { value, label: Label::Derived, source: source.into(), checked: None }
+    pub fn derived(value: T, source: impl Into<Text>) -> Self {
+        Self::certain(value, Label::Derived, source.into(), None)
     }
 
     /// A figure taken from a source of some date.
-    pub fn assumed(value: T, source: impl Into<String>, checked: impl Into<String>) -> Self {
-        let checked = Some(checked.into());
-        Self { value, label: Label::Assumed, source: source.into(), checked }
+    pub fn assumed(value: T, source: impl Into<Text>, checked: impl Into<Text>) -> Self {
+        Self::certain(value, Label::Assumed, source.into(), Some(checked.into()))
+    }
+
+    /// The same figure as another quantity, range and all.
+    ///
+    /// `f` must rise with its argument, or low and high change places.
+    pub fn map<U>(self, f: impl Fn(T) -> U) -> Figure<U> {
+        Figure {
+            value: f(self.value),
+            label: self.label,
+            source: self.source,
+            checked: self.checked,
+            low: self.low.map(&f),
+            high: self.high.map(&f),
+        }
     }
 }
 
@@ -65,6 +95,8 @@ impl<T> Figure<T> {
 pub trait Value: Copy {
     /// The unit as it is written in tables.
     const UNIT: &'static str;
+    /// Whether it is counted rather than measured.
+    const WHOLE: bool = false;
     /// The bare number, in that unit.
     fn as_number(self) -> f64;
 }
@@ -78,10 +110,11 @@ macro_rules! values {
 
 values! { Seconds TokensPerSecond RequestsPerSecond Watts Fraction Ratio Hours Days Years Usd
 UsdPerHour UsdPerYear UsdPerKilowattHour UsdPerMillionTokens UsdPerRequest RequestsPerDay
-RequestsPerYear FullTimeEquivalents }
+RequestsPerYear FullTimeEquivalents UsdPerKilowattMonth Users Elasticity UsdPerMonth }
 
 impl Value for Tokens {
     const UNIT: &'static str = Tokens::SYMBOL;
+    const WHOLE: bool = true;
     fn as_number(self) -> f64 {
         self.as_f64()
     }
@@ -123,6 +156,7 @@ impl Machines {
 
 impl Value for Machines {
     const UNIT: &'static str = Machines::SYMBOL;
+    const WHOLE: bool = true;
     fn as_number(self) -> f64 {
         f64::from(self.0)
     }
@@ -132,29 +166,37 @@ impl Value for Machines {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListedFigure {
     /// Dotted key of the scenario, or a name of its own.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The bare number.
     pub value: f64,
     /// Its unit.
-    pub unit: String,
+    pub unit: Cow<'static, str>,
     /// How it came to be.
     pub label: Label,
     /// Where it comes from.
-    pub source: String,
+    pub source: Text,
     /// When the source was checked.
-    pub checked: Option<String>,
+    pub checked: Option<Text>,
+    /// What it is at least, nineteen times in twenty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// What it is at most, nineteen times in twenty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
 }
 
 impl ListedFigure {
     /// The row of a figure.
-    pub fn of<T: Value>(name: impl Into<String>, figure: &Figure<T>) -> Self {
+    pub fn of<T: Value>(name: impl Into<Cow<'static, str>>, figure: &Figure<T>) -> Self {
         Self {
             name: name.into(),
             value: figure.value.as_number(),
-            unit: T::UNIT.to_owned(),
+            unit: T::UNIT.into(),
             label: figure.label,
             source: figure.source.clone(),
             checked: figure.checked.clone(),
+            low: figure.low.map(Value::as_number),
+            high: figure.high.map(Value::as_number),
         }
     }
 }
@@ -168,7 +210,7 @@ mod tests {
     fn a_row_keeps_unit_label_source_and_date() {
         let figure = Figure::assumed(Watts::new(360.0), "data sheet", "2026-11");
         let row = ListedFigure::of("tdp", &figure);
-        assert_eq!((row.value, row.unit.as_str(), row.label), (360.0, "W", Label::Assumed));
+        assert_eq!((row.value, &*row.unit, row.label), (360.0, "W", Label::Assumed));
         assert_eq!((row.source.as_str(), row.checked.as_deref()), ("data sheet", Some("2026-11")));
     }
 }

@@ -17,15 +17,19 @@ use freeweights_record::units::{Fraction, Usd, UsdPerYear, Years};
 /// Textbook annuity; W. Short et al., A Manual for the Economic Evaluation of Energy Efficiency
 /// and Renewable Energy Technologies, NREL/TP-462-5173.
 pub fn capital_recovery_factor(rate: Fraction, life: Years) -> Result<Fraction, CostError> {
+    check(rate, life)?;
     let (r, n) = (rate.get(), life.get());
-    if !(r >= 0.0 && r.is_finite()) {
-        return Err(out_of_range("cost_of_capital", r, "it must be 0 or more"));
-    }
-    if !(n > 0.0 && n.is_finite()) {
-        return Err(out_of_range("life_years", n, "it must be more than 0"));
-    }
-    let factor = if r == 0.0 { 1.0 / n } else { r / -(-n * r.ln_1p()).exp_m1() };
-    Ok(Fraction::new(factor))
+    Ok(Fraction::new(factor(r, n, worth_minus_one(r, n))))
+}
+
+/// What one USD at the end of a life of `n` years is worth today, less one: `(1 + r)^-n - 1`.
+fn worth_minus_one(r: f64, n: f64) -> f64 {
+    (-n * r.ln_1p()).exp_m1()
+}
+
+/// `r / (1 - (1 + r)^-n)`, and `1 / n` at `r = 0`.
+fn factor(r: f64, n: f64, worth_minus_one: f64) -> f64 {
+    if r == 0.0 { 1.0 / n } else { r / -worth_minus_one }
 }
 
 /// Yearly capital cost of a machine that is bought, used and sold.
@@ -52,9 +56,11 @@ pub fn yearly_capital_cost(
         let rule = "it must lie between 0 and the price";
         return Err(out_of_range("residual", residual.get(), rule));
     }
-    let factor = capital_recovery_factor(rate, life)?.get();
-    let discount = (-life.get() * rate.get().ln_1p()).exp();
-    Ok(UsdPerYear::new((price - residual * discount).get() * factor))
+    check(rate, life)?;
+    let (r, n) = (rate.get(), life.get());
+    let worth_minus_one = worth_minus_one(r, n);
+    let discounted = residual * (1.0 + worth_minus_one);
+    Ok(UsdPerYear::new((price - discounted).get() * factor(r, n, worth_minus_one)))
 }
 
 /// Yearly maintenance of a machine.
@@ -63,6 +69,17 @@ pub fn yearly_capital_cost(
 #[must_use]
 pub fn yearly_maintenance(price: Usd, share_per_year: Fraction) -> UsdPerYear {
     UsdPerYear::new(price.get() * share_per_year.get())
+}
+
+fn check(rate: Fraction, life: Years) -> Result<(), CostError> {
+    let (r, n) = (rate.get(), life.get());
+    if !(r >= 0.0 && r.is_finite()) {
+        return Err(out_of_range("cost_of_capital", r, "it must be 0 or more"));
+    }
+    if !(n > 0.0 && n.is_finite()) {
+        return Err(out_of_range("life_years", n, "it must be more than 0"));
+    }
+    Ok(())
 }
 
 fn out_of_range(name: &str, value: f64, rule: &'static str) -> CostError {

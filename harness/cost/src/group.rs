@@ -1,10 +1,11 @@
 //! Records that can carry one assessment: one model, one engine, one device.
 
 use freeweights_record::{Record, Weights};
+use std::collections::HashMap;
 use std::fmt;
 
 /// What the records of one assessment have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Group<'a> {
     model: &'a str,
     quant: Option<&'a str>,
@@ -37,7 +38,11 @@ impl fmt::Display for Group<'_> {
         if let Some(quant) = self.quant {
             write!(f, " {quant}")?;
         }
-        write!(f, " on {}, {}", self.engine, self.device)?;
+        write!(f, " on {}", self.engine)?;
+        // Other tools may not say where it ran.
+        if !self.device.is_empty() {
+            write!(f, ", {}", self.device)?;
+        }
         match self.threads {
             Some(1) => f.write_str(", 1 thread"),
             Some(threads) => write!(f, ", {threads} threads"),
@@ -49,11 +54,14 @@ impl fmt::Display for Group<'_> {
 /// The groups in the order in which they first appear.
 pub(crate) fn groups(records: &[Record]) -> Vec<(Group<'_>, Vec<&Record>)> {
     let mut groups: Vec<(Group<'_>, Vec<&Record>)> = Vec::new();
+    let mut places: HashMap<Group<'_>, usize> = HashMap::new();
     for record in records {
         let group = Group::of(record);
-        match groups.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, members)) => members.push(record),
-            None => groups.push((group, vec![record])),
+        if let Some(place) = places.get(&group) {
+            groups[*place].1.push(record);
+        } else {
+            places.insert(group.clone(), groups.len());
+            groups.push((group, vec![record]));
         }
     }
     groups

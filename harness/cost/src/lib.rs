@@ -14,11 +14,12 @@
 //! - [`prices`]: what APIs charge, with the date each price was checked.
 //! - [`operating_point`]: the record whose throughput the bill is divided by.
 //! - [`trace`]: requests as a real service received them.
-//! - [`assess()`]: all of it together.
+//! - [`uncertainty`]: one input at a time, and all of them at once.
+//! - [`assess()`]: all of it together; [`assess_all`] with drawn scenarios.
 //!
-//! Not here yet: uncertainty beyond the interval of the measurement, discounts of APIs (cached
-//! input, batch, plans).
+//! The spread of a figure is that of its `low` and `high`; what has none is taken as certain.
 
+mod against;
 pub mod allocation;
 pub mod assess;
 mod assessment;
@@ -26,6 +27,7 @@ pub mod bill;
 pub mod blend;
 pub mod break_even;
 pub mod convention;
+mod costing;
 pub mod decline;
 pub mod elasticity;
 pub mod energy;
@@ -34,14 +36,19 @@ pub mod facts;
 pub mod figure;
 pub mod finance;
 mod group;
+mod inputs;
+mod knobs;
 pub mod ledger;
 pub mod levelised;
+mod listing;
 pub mod little;
 pub mod machine;
 pub mod margin;
 pub mod months;
 mod nearest;
 pub mod operating_point;
+mod outcome;
+pub mod outlook;
 pub mod packing;
 pub mod people;
 pub mod prices;
@@ -50,14 +57,21 @@ pub mod scenario;
 mod sentence;
 pub mod sizing;
 pub mod staff;
+pub mod tenures;
 pub mod trace;
+pub mod uncertainty;
 pub mod utilisation;
 
-pub use assess::{assess, assess_all};
+pub use assess::{Drawing, assess, assess_all};
 pub use assessment::{
-    ASSESSMENT_VERSION, ApiComparison, Assessment, DemandSummary, Estimate, Fleet, UnitCost,
+    ASSESSMENT_VERSION, ApiComparison, Assessment, DemandResponse, DemandSummary, Estimate, Fleet,
+    PlanComparison, UnitCost,
 };
 pub use error::CostError;
 pub use figure::{Figure, Label, ListedFigure};
+pub use listing::throughput_words;
+pub use outlook::YearAhead;
 pub use prices::{ApiPrice, ApiUsage, Catalogue, Class};
 pub use scenario::{Override, Scenario};
+pub use tenures::TenureCost;
+pub use uncertainty::{Headline, Odds, Simulation, Swing, ThroughputSpread};

@@ -8,8 +8,12 @@ use crate::scenario::{HostingKind, Scenario};
 use freeweights_record::Record;
 use freeweights_record::units::{Usd, UsdPerHour, Watts};
 
+/// What other tools leave out, and how a reader of theirs is told.
+const NO_CPUS: &str = "the record does not say how many CPUs it used (--map cpu_cores=N would)";
+
 /// One machine like the measured one.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for an assessment")]
 pub enum Machine {
     /// Bought.
     Owned {
@@ -52,24 +56,29 @@ impl Machine {
     }
 }
 
-/// The machine a record was measured on, on the scenario's terms.
+/// The machine a record was measured on, or the scenario's preset, held in one way.
 ///
 /// # Errors
 /// [`CostError::NoHardwareFigure`] where neither scenario nor record nor tables know its price, its
-/// rent or its power.
-pub fn machine(group: &str, record: &Record, scenario: &Scenario) -> Result<Machine, CostError> {
-    match scenario.hosting.kind {
-        HostingKind::Own => {
+/// rent or its power; [`CostError::UnknownDevice`] where the scenario's preset is not in the table.
+pub fn machine(
+    group: &str,
+    record: &Record,
+    scenario: &Scenario,
+    kind: HostingKind,
+) -> Result<Machine, CostError> {
+    match kind {
+        HostingKind::Own | HostingKind::Colo => {
             let price = match &scenario.hardware.price_usd {
                 Some(given) => given.clone(),
-                None => table_price(group, record)?,
+                None => table_price(group, record, scenario)?,
             };
             Ok(Machine::Owned { price, power: power(group, record, scenario)? })
         }
         HostingKind::Rent => {
             let rent = match &scenario.hosting.rent_usd_per_hour {
                 Some(given) => given.clone(),
-                None => table_rent(group, record)?,
+                None => table_rent(group, record, scenario)?,
             };
             Ok(Machine::Rented { rent })
         }
@@ -84,9 +93,21 @@ struct Share {
 }
 
 /// How the table's hardware stands for the measured one, whole servers before bare devices.
-fn shares(group: &str, record: &Record, key: &'static str) -> Result<Vec<Share>, CostError> {
+fn shares(
+    group: &str,
+    record: &Record,
+    scenario: &Scenario,
+    key: &'static str,
+) -> Result<Vec<Share>, CostError> {
     let unknown =
         |reason: String| CostError::NoHardwareFigure { group: group.to_owned(), reason, key };
+    if let Some(name) = &scenario.hardware.preset {
+        let row = facts::device(name)
+            .map_err(|nearest| CostError::UnknownDevice { name: name.clone(), nearest })?;
+        let count = devices(record, scenario);
+        let words = format!("{count} x {}", row.device);
+        return Ok(vec![Share { row, part: f64::from(count), words }]);
+    }
     if let Some(gpu) = &record.gpu_name {
         let device = facts::device_of_gpu(gpu)
             .ok_or_else(|| unknown(format!("the table of hardware has no {gpu:?}")))?;
@@ -106,9 +127,7 @@ fn shares(group: &str, record: &Record, key: &'static str) -> Result<Vec<Share>,
     if record.engine == "server" {
         return Err(unknown("the record does not say what hardware the server runs on".to_owned()));
     }
-    let cpus = record
-        .cpu_cores
-        .ok_or_else(|| unknown("the record does not say how many CPUs it used".to_owned()))?;
+    let cpus = record.cpu_cores.ok_or_else(|| unknown(NO_CPUS.to_owned()))?;
     let servers = facts::hardware().iter().filter(|row| row.kind == "cpu");
     let of_server = |row: &'static Hardware| {
         let all = row.logical_cpus?;
@@ -118,9 +137,19 @@ fn shares(group: &str, record: &Record, key: &'static str) -> Result<Vec<Share>,
     Ok(servers.filter_map(of_server).collect())
 }
 
-fn table_price(group: &str, record: &Record) -> Result<Figure<Usd>, CostError> {
+/// Devices of the scenario's preset in a machine.
+fn devices(record: &Record, scenario: &Scenario) -> u32 {
+    let given = scenario.hardware.count.as_ref().map(|count| count.value.get());
+    given.or(record.gpu_count).unwrap_or(1)
+}
+
+fn table_price(
+    group: &str,
+    record: &Record,
+    scenario: &Scenario,
+) -> Result<Figure<Usd>, CostError> {
     let key = "hardware.price_usd";
-    let shares = shares(group, record, key)?;
+    let shares = shares(group, record, scenario, key)?;
     let share = shares.first().ok_or_else(|| CostError::NoHardwareFigure {
         group: group.to_owned(),
         reason: "the table of hardware has no price for it".to_owned(),
@@ -136,7 +165,7 @@ fn power(group: &str, record: &Record, scenario: &Scenario) -> Result<Power, Cos
     let measured = |watts: Option<Watts>| {
         watts.map(|watts| Figure::measured(watts, counters.unwrap_or("counter of the record")))
     };
-    let rated = |factor: &Figure<_>, key| rated_power(group, record, factor, key);
+    let rated = |factor: &Figure<_>, key| rated_power(group, record, scenario, factor, key);
 
     let load = |of_phase: Option<Watts>, other: Option<Watts>| {
         hardware.load_w.clone().map_or_else(
@@ -167,8 +196,10 @@ fn at_least(load: Figure<Watts>, idle: &Figure<Watts>) -> Figure<Watts> {
     Figure {
         value: idle.value,
         label: Label::Derived,
-        source: format!("raised to idle_w from {} W, {}", load.value.get(), load.source),
+        source: format!("raised to idle_w from {} W, {}", load.value.get(), load.source).into(),
         checked: load.checked,
+        low: None,
+        high: None,
     }
 }
 
@@ -176,10 +207,11 @@ fn at_least(load: Figure<Watts>, idle: &Figure<Watts>) -> Figure<Watts> {
 fn rated_power(
     group: &str,
     record: &Record,
+    scenario: &Scenario,
     factor: &Figure<freeweights_record::units::Fraction>,
     key: &'static str,
 ) -> Result<Figure<Watts>, CostError> {
-    let shares = shares(group, record, key)?;
+    let shares = shares(group, record, scenario, key)?;
     let known = shares.iter().find_map(|share| Some((share, share.row.tdp_w?)));
     let (share, tdp) = known.ok_or_else(|| CostError::NoHardwareFigure {
         group: group.to_owned(),
@@ -194,28 +226,35 @@ fn rated_power(
         share.row.source,
         factor.source
     );
-    Ok(Figure::assumed(tdp * (share.part * factor.value.get()), source, &share.row.checked))
+    let watts = |factor: freeweights_record::units::Fraction| tdp * (share.part * factor.get());
+    Ok(Figure {
+        low: factor.low.map(watts),
+        high: factor.high.map(watts),
+        ..Figure::assumed(watts(factor.value), source, &share.row.checked)
+    })
 }
 
 /// The cheapest offer that is no community one, times the devices used.
-fn table_rent(group: &str, record: &Record) -> Result<Figure<UsdPerHour>, CostError> {
+fn table_rent(
+    group: &str,
+    record: &Record,
+    scenario: &Scenario,
+) -> Result<Figure<UsdPerHour>, CostError> {
     let key = "hosting.rent_usd_per_hour";
     let unknown =
         |reason: String| CostError::NoHardwareFigure { group: group.to_owned(), reason, key };
-    let (device, count) = match &record.gpu_name {
-        Some(gpu) => {
+    let (device, count) = match (&scenario.hardware.preset, &record.gpu_name) {
+        (Some(name), _) => (name.as_str(), devices(record, scenario)),
+        (None, Some(gpu)) => {
             let device = facts::device_of_gpu(gpu)
                 .ok_or_else(|| unknown(format!("the table of rents has no {gpu:?}")))?;
             (device, record.gpu_count.unwrap_or(1))
         }
-        None if record.engine == "server" => {
+        (None, None) if record.engine == "server" => {
             let reason = "the record does not say what hardware the server runs on";
             return Err(unknown(reason.to_owned()));
         }
-        None => {
-            let reason = || "the record does not say how many CPUs it used".to_owned();
-            ("vCPU", record.cpu_cores.ok_or_else(|| unknown(reason()))?)
-        }
+        (None, None) => ("vCPU", record.cpu_cores.ok_or_else(|| unknown(NO_CPUS.to_owned()))?),
     };
     let offers = facts::rentals().iter().filter(|row| row.device == device);
     let cheapest = |community: bool| {
@@ -235,7 +274,8 @@ mod tests {
 
     fn of(record: &Record, preset: &str, sets: &[&str]) -> Result<Machine, CostError> {
         let sets: Vec<_> = sets.iter().map(|set| set.parse().unwrap()).collect();
-        machine("model", record, &Scenario::preset(preset, &sets).unwrap())
+        let scenario = Scenario::preset(preset, &sets).unwrap();
+        machine("model", record, &scenario, scenario.hosting.kind)
     }
 
     fn owned(record: &Record, sets: &[&str]) -> (Figure<Usd>, Power) {
@@ -306,6 +346,27 @@ mod tests {
         assert!((rent(&gpu).value.get() - 6.98).abs() < 1e-9);
         let cpu = Record { cpu_cores: Some(2), ..Record::default() };
         assert!((rent(&cpu).value.get() - 0.102_64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_device_of_the_table_can_stand_for_the_measured_one() {
+        let record = Record { cpu_cores: Some(2), ..Record::default() };
+        let sets = ["hardware.preset=H100 SXM", "hardware.count=2"];
+        let (price, power) = owned(&record, &sets);
+        // 2 * 30,000 USD, 2 * 700 W * 0.76
+        assert!((price.value.get() - 60_000.0).abs() < 1e-9);
+        assert!((power.decode.value.get() - 1_064.0).abs() < 1e-9);
+        let error = of(&record, "this-machine", &["hardware.preset=H100 SXN"]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"the table of hardware has no "H100 SXN"; did you mean H100 SXM?"#);
+    }
+
+    #[test]
+    fn a_share_of_the_rated_power_keeps_its_range() {
+        let record = Record { cpu_cores: Some(2), ..Record::default() };
+        let (_, power) = owned(&record, &[]);
+        // 360 W * 2 / 192 * (0.60, 0.90)
+        assert!((power.decode.low.unwrap().get() - 2.25).abs() < 1e-9);
+        assert!((power.decode.high.unwrap().get() - 3.375).abs() < 1e-9);
     }
 
     #[test]

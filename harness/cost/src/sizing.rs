@@ -24,14 +24,27 @@ pub fn busiest_hour_rate(demand: RequestsPerDay, share: Fraction) -> RequestsPer
 /// `ceil(peak / capacity)`. Spares come after the ceil, never before it.
 #[must_use]
 pub fn machines_for(peak: RequestsPerSecond, capacity: RequestsPerSecond) -> Machines {
-    // A hair below the whole number is the whole number: 3.0000000001 machines are 3.
-    let needed = (peak / capacity * (1.0 - 1e-12)).ceil().max(1.0);
+    whole_machines(peak / capacity)
+}
+
+/// Machines for so many of them: the next whole number, at least one.
+pub(crate) fn whole_machines(needed: f64) -> Machines {
+    Machines::new(rounded_up(needed).max(1))
+}
+
+/// The next whole number, where a hair above one is that one: 3.0000000001 is 3.
+///
+/// Without a call of `ceil`, which is one on processors of the oldest kind: this is asked for every
+/// drawn scenario.
+pub(crate) fn rounded_up(value: f64) -> u32 {
+    let value = value * (1.0 - 1e-12);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "at least one; the cast saturates"
+        reason = "the cast saturates, at 0 too"
     )]
-    Machines::new(needed as u32)
+    let below = value as u32;
+    below.saturating_add(u32::from(f64::from(below) < value))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub enum Status {
 }
 
 /// Where the numbers in the weights come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum Weights {
     /// A published checkpoint.

@@ -132,6 +132,10 @@ real_units! {
     TokensPerMonth, "tokens/month";
     /// A span of time, as demand counts it.
     Days, "day";
+    /// The price of space in a colocation site, by provisioned power.
+    UsdPerKilowattMonth, "USD/kW-month";
+    /// People who ask.
+    Users, "users";
     /// Working time of staff: 1 is one person, full time.
     FullTimeEquivalents, "FTE";
     /// One quantity over another of its kind, where 1 is not the whole: PUE, peak to mean.

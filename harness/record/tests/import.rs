@@ -390,7 +390,7 @@ fn a_plain_csv_is_read_by_a_mapping() {
     let found = read_results(&path, &mapped(MAPPING, true)).unwrap();
     insta::assert_snapshot!(
         found.skipped.join("\n"),
-        @r#"line 4, column tok_per_s: "fast" is not a number"#
+        @r#"line 4, column tok_per_s: "fast" is not a number; correct that cell"#
     );
     let [alpha, beta] = found.records.as_slice() else { panic!("{:?}", found.records) };
     assert_eq!((&*alpha.case_id, &*alpha.model, alpha.threads), ("alpha", "x, y", Some(4)));
@@ -400,7 +400,7 @@ fn a_plain_csv_is_read_by_a_mapping() {
     // An empty cell is not 0.
     assert_eq!((beta.decode_mean_tps, beta.ttft_mean_s), (None, s(0.3)));
     let strict = read_results(&path, &mapped(MAPPING, false)).unwrap_err().to_string();
-    assert_eq!(strict, "line 4, column tok_per_s: \"fast\" is not a number");
+    assert_eq!(strict, "line 4, column tok_per_s: \"fast\" is not a number; correct that cell");
     let absent = read_results(&path, &mapped("isl=tokens", false)).unwrap_err();
     insta::assert_snapshot!(absent, @r#"the mapping does not fit: there is no column "tokens"; the file has name, prompt, gen, tok_per_s, ttft_ms, note"#);
 }
@@ -420,7 +420,7 @@ fn what_is_no_known_format_is_told_what_is() {
     insta::assert_snapshot!(refused("{\"speed\": 3}"), @"JSON of no known format; known are freeweights summary.csv, llama-bench CSV, JSON, JSONL and Markdown, llama-batched-bench JSONL, vllm bench serve JSON, vllm bench throughput JSON, GuideLLM JSON, GuideLLM CSV (three header lines), AIPerf JSON, AIPerf CSV, optimum-benchmark JSON; any other CSV is read with --map our_column=their_column,.., as in --map decode_mean_tps=tok_per_s,ttft_mean_s=ttft_ms*0.001,model='name'");
     assert!(refused("speed,model\n3,x\n").starts_with("a CSV of no known format; known are "));
     assert!(refused("| a | b |\n|--|--|\n| 1 | 2 |\n").starts_with("a Markdown table of no known"));
-    assert_eq!(refused(" \n"), "no rows: the file holds no measurement");
+    assert_eq!(refused(" \n"), "no rows: the file holds no measurement; give one that does");
 }
 
 #[test]
@@ -441,13 +441,13 @@ fn truncated_files_and_wrong_figures_are_named() {
 
     let changed =
         |name: &str, from: &str, to: &str| refused(&fixture_text(name).replacen(from, to, 1));
-    insta::assert_snapshot!(changed("llama-bench/b1.csv", "\"146.351707\"", "\"nan\""), @r#"line 2, column avg_ts: "nan" is not a finite number"#);
+    insta::assert_snapshot!(changed("llama-bench/b1.csv", "\"146.351707\"", "\"nan\""), @r#"line 2, column avg_ts: "nan" is not a finite number; correct that cell"#);
     insta::assert_snapshot!(changed("llama-bench/b1.jsonl", "\"avg_ts\": 82.639103", "\"avg_ts\": -1"), @r#"line 2, avg_ts: "-1" is not 0 or more"#);
     insta::assert_snapshot!(changed("llama-bench/b1.md", "92.10 MiB", "92.10 Mib"), @r#"line 3, column size: the unit "Mib" is unknown; known are B, KiB, MiB, GiB, TiB, KB, MB, GB"#);
     insta::assert_snapshot!(changed("vllm/serve.json", "150.5", "\"soon\""), @r#"mean_ttft_ms: "soon" is not a number"#);
     insta::assert_snapshot!(changed("aiperf/profile_export_aiperf.json", "\"unit\": \"ms\"", "\"unit\": \"ticks\""), @r#"request_latency.unit: the unit "ticks" is unknown; known are s, sec, seconds, ms, milliseconds, us, ns, nanoseconds"#);
     insta::assert_snapshot!(changed("aiperf/profile_export_aiperf.csv", "Token (ms),40", "Token (min),40"), @r#"line 6, column Metric, Time to First Token (min): the unit "min" is unknown; known are s, sec, seconds, ms, milliseconds, us, ns, nanoseconds"#);
-    insta::assert_snapshot!(changed("guidellm/benchmarks-0.5.csv", "[1.0, 1.0,", "[1.0,"), @r#"line 4, column Request Latency / Successful Sec / Percentiles: "[1.0, 1.0, 1.0, 1.0, 1.9, 1.9, 2.5, 2.5, 3.0, 6.0]" is not a list of 11 percentiles, [minimum, .., maximum]"#);
+    insta::assert_snapshot!(changed("guidellm/benchmarks-0.5.csv", "[1.0, 1.0,", "[1.0,"), @r#"line 4, column Request Latency / Successful Sec / Percentiles: "[1.0, 1.0, 1.0, 1.0, 1.9, 1.9, 2.5, 2.5, 3.0, 6.0]" is not a list of 11 percentiles, [minimum, .., maximum]; correct that cell"#);
     insta::assert_snapshot!(changed("optimum-benchmark/benchmark.json", "\"tokens/s\"", "\"samples/s\""), @r#"prefill.throughput.unit: the unit "samples/s" is unknown; known are tokens/s, tokens/sec, tokens/second"#);
 }
 
@@ -456,7 +456,7 @@ fn a_lenient_reader_leaves_bad_tests_out() {
     let text = fixture_text("llama-bench/b1.csv").replace("\"146.351707\"", "\"\"");
     let options = ReadOptions { lenient: true, mapping: None };
     let found = read_text(&text, &options).unwrap();
-    assert_eq!(found.skipped, ["line 2, column avg_ts: \"\" is not a number"]);
+    assert_eq!(found.skipped, ["line 2, column avg_ts: \"\" is not a number; correct that cell"]);
     // The generation test is left without a partner, and is a record nevertheless.
     assert_eq!((found.records[0].isl, found.records[0].osl), (None, Some(Tokens::new(32))));
 }

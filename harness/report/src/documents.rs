@@ -3,10 +3,11 @@
 use crate::chart::break_even_chart;
 use crate::error::ReportError;
 use crate::format::Format;
+use crate::grid::Grid;
 use crate::paragraph::wrapped;
 use crate::tables;
 use freeweights_cost::people::{percent, volume};
-use freeweights_cost::{Assessment, people};
+use freeweights_cost::{Assessment, people, throughput_words};
 use freeweights_record::{Host, Record, Status};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -50,8 +51,58 @@ pub fn bench_report(
     }
 }
 
-/// What it costs: the table of cost, the bill, the chart, notes and the answer; with `explain`,
-/// every figure in use.
+/// One table of what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CostTable {
+    /// Tokens, here and at APIs.
+    Cost,
+    /// The yearly bill by component.
+    Bill,
+    /// Owned, colocated, rented, and subscriptions.
+    Tenures,
+    /// The years ahead.
+    Outlook,
+    /// One input at a time.
+    Tornado,
+    /// Drawn scenarios.
+    Drawn,
+    /// In how many of them self-hosting is cheaper than each API.
+    Odds,
+    /// Every figure in use.
+    Figures,
+}
+
+impl CostTable {
+    fn of(self, assessments: &[Assessment]) -> Grid {
+        match self {
+            Self::Cost => tables::cost(assessments),
+            Self::Bill => tables::bill(assessments),
+            Self::Tenures => tables::tenures(assessments),
+            Self::Outlook => tables::outlook(assessments),
+            Self::Tornado => tables::tornado(assessments),
+            Self::Drawn => tables::drawn(assessments),
+            Self::Odds => tables::odds(assessments),
+            Self::Figures => tables::assumptions(assessments),
+        }
+    }
+}
+
+/// One table of what it costs and nothing else, in any format.
+///
+/// # Errors
+/// [`ReportError`] where a value cannot be written in that format.
+pub fn cost_table(
+    assessments: &[Assessment],
+    table: CostTable,
+    format: Format,
+    width: u16,
+) -> Result<String, ReportError> {
+    table.of(assessments).render(format, width)
+}
+
+/// What it costs: the tables of cost and bill, the chart, how else the machines could be held, the
+/// years ahead, the tornado, the drawn scenarios, notes and the answer; with `explain`, every figure
+/// in use.
 ///
 /// JSON has `assessments`; CSV is the table of cost, or with `explain` that of figures.
 ///
@@ -150,6 +201,10 @@ fn costed(
             }
             _ => text.push_str(&chart),
         }
+        for (about, table) in spread(assessment, one) {
+            let _ = writeln!(text, "\n{}\n", paragraph(&about, format, width));
+            text.push_str(&table.render(format, width)?);
+        }
         for note in &assessment.notes {
             let _ = writeln!(text, "\n{}", paragraph(note, format, width));
         }
@@ -163,6 +218,40 @@ fn costed(
     Ok(text)
 }
 
+/// The tables beyond the answer, each under a line that says what it shows.
+fn spread(assessment: &Assessment, one: &[Assessment]) -> Vec<(String, Grid)> {
+    let mut list = vec![("Held in another way:".to_owned(), tables::tenures(one))];
+    if let (Some(main), true) = (assessment.main_comparison(), assessment.outlook.len() > 1) {
+        let saved = main.net_present_saving.get();
+        let words = if saved < 0.0 { "costs more than the API by" } else { "saves" };
+        list.push((
+            format!(
+                "The years ahead, beside {}: over all of them self-hosting {words} {} USD in money of today.",
+                main.price.id(),
+                people::number(saved.abs()),
+            ),
+            tables::outlook(one),
+        ));
+    }
+    if !assessment.tornado.is_empty() {
+        let about = "What moves the blended cost, each figure from its low to its high end with the others held:";
+        list.push((about.to_owned(), tables::tornado_for_people(one)));
+    }
+    if let Some(simulation) = &assessment.simulation {
+        list.push((
+            format!(
+                "All figures drawn at once, each independently of the others, {} scenarios (seed {}), {}:",
+                people::thousands(f64::from(simulation.draws)),
+                simulation.seed,
+                throughput_words(simulation.throughput),
+            ),
+            tables::drawn(one),
+        ));
+        list.push(("The odds in these scenarios:".to_owned(), tables::odds(one)));
+    }
+    list
+}
+
 /// Who is costed, on what terms, and how busy it is.
 fn caption(assessment: &Assessment) -> String {
     let threads = match assessment.threads {
@@ -170,11 +259,17 @@ fn caption(assessment: &Assessment) -> String {
         Some(threads) => format!(", {threads} threads"),
         None => String::new(),
     };
+    let device = match assessment.device.as_str() {
+        "" => String::new(),
+        device => format!(", {device}"),
+    };
+    let users = assessment.usd_per_user_year.map_or_else(String::new, |usd| {
+        format!(", {} USD a year for each user", people::number(usd.get()))
+    });
     format!(
-        "{} on {}, {}{threads}; scenario {}: {} requests a day of {} in and {} out, utilisation {}, bill split by {}",
+        "{} on {}{device}{threads}; scenario {}: {} requests a day of {} in and {} out, utilisation {}, bill split by {}{users}",
         assessment.model,
         assessment.engine,
-        assessment.device,
         assessment.scenario,
         volume(assessment.demand.requests_per_day.get()),
         people::number(assessment.demand.isl.as_f64()),

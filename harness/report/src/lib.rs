@@ -18,7 +18,7 @@ mod paragraph;
 pub mod tables;
 
 pub use chart::break_even_chart;
-pub use documents::{bench_report, cost_report, run_report};
+pub use documents::{CostTable, bench_report, cost_report, cost_table, run_report};
 pub use error::ReportError;
 pub use format::Format;
 pub use grid::{Cell, Column, Grid};

@@ -6,11 +6,13 @@ use crate::exit::Exit;
 use crate::print;
 use crate::results::{self, Reading};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use freeweights_cost::scenario::{DEFAULT_PRESET, PRESETS, load, preset_text};
-use freeweights_cost::{Assessment, Catalogue, Override, Scenario, assess_all};
-use freeweights_record::Record;
-use freeweights_report::cost_report;
+use freeweights_cost::trace::Trace;
+use freeweights_cost::{Assessment, Catalogue, Drawing, Override, Scenario, assess_all};
+use freeweights_record::Measurements;
+use freeweights_report::{CostTable, cost_report, cost_table};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// What measured records cost in a scenario, beside dated API prices. Needs no model and no GPU.
@@ -29,16 +31,57 @@ pub struct CostArgs {
     /// Print a preset as the TOML file it is, and nothing else.
     #[arg(long, value_name = "NAME")]
     show_preset: Option<String>,
+    /// One table and nothing else.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    table: Option<TableName>,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
 
+/// The tables of a cost report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TableName {
+    /// Tokens, here and at APIs.
+    Cost,
+    /// The yearly bill by component.
+    Bill,
+    /// Owned, colocated, rented, and subscriptions.
+    Tenures,
+    /// The years ahead.
+    Outlook,
+    /// One input at a time.
+    Tornado,
+    /// Drawn scenarios.
+    Drawn,
+    /// In how many of them self-hosting is cheaper than each API.
+    Odds,
+    /// Every figure in use.
+    Figures,
+}
+
+impl From<TableName> for CostTable {
+    fn from(name: TableName) -> Self {
+        match name {
+            TableName::Cost => Self::Cost,
+            TableName::Bill => Self::Bill,
+            TableName::Tenures => Self::Tenures,
+            TableName::Outlook => Self::Outlook,
+            TableName::Tornado => Self::Tornado,
+            TableName::Drawn => Self::Drawn,
+            TableName::Odds => Self::Odds,
+            TableName::Figures => Self::Figures,
+        }
+    }
+}
+
+/// The presets by name; a test holds them and this text together.
+const SCENARIO_HELP: &str = "A preset (this-machine, one-gpu-at-home, internal-chatbot, customer-feature, enterprise, rented-cloud) or a TOML file";
+
 /// On what terms: the scenario and its changes.
 #[derive(Args)]
 pub struct Terms {
-    /// A preset (this-machine, rented-cloud) or a TOML file.
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", help = SCENARIO_HELP)]
     scenario: Option<String>,
     /// Change one value of the scenario, as in staff.fte=0; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -54,8 +97,20 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The scenario these terms describe.
+    /// The scenario these terms describe, its trace read.
     pub fn scenario(&self) -> anyhow::Result<Scenario> {
+        let mut scenario = self.stated()?;
+        if let Some(path) = scenario.demand.trace.clone() {
+            let text = std::fs::read_to_string(&path).with_context(|| {
+                format!("cannot read the trace {path}; name one with --set demand.trace=FILE")
+            })?;
+            let trace = Trace::parse(&text).with_context(|| path.clone())?;
+            scenario.follow(&trace, &path)?;
+        }
+        Ok(scenario)
+    }
+
+    fn stated(&self) -> anyhow::Result<Scenario> {
         let mut overrides =
             self.set.iter().map(|text| text.parse::<Override>()).collect::<Result<Vec<_>, _>>()?;
         if !self.api.is_empty() {
@@ -85,8 +140,12 @@ pub fn run(args: &CostArgs) -> anyhow::Result<Exit> {
     let scenario = args.terms.scenario()?;
     let prices = args.terms.prices.catalogue()?;
     let read = results::read_all(&args.results, &args.reading.options())?;
-    let (assessments, costed) = assess(&read.records, &scenario, &prices)?;
-    let text = cost_report(&assessments, args.terms.explain, args.format.into(), print::width())?;
+    let (assessments, costed) = assess(&read, &scenario, &prices)?;
+    let (format, width) = (args.format.into(), print::width());
+    let text = match args.table {
+        Some(table) => cost_table(&assessments, table.into(), format, width)?,
+        None => cost_report(&assessments, args.terms.explain, format, width)?,
+    };
     print::data(&text)?;
     let all_read = results::complain_of_skipped(&read);
     Ok(if costed == Exit::Good { all_read } else { costed })
@@ -94,13 +153,15 @@ pub fn run(args: &CostArgs) -> anyhow::Result<Exit> {
 
 /// Costs every group of records; what cannot be costed is told, and is an error where it is all.
 pub fn assess(
-    records: &[Record],
+    read: &Measurements,
     scenario: &Scenario,
     prices: &Catalogue,
 ) -> anyhow::Result<(Vec<Assessment>, Exit)> {
     let mut assessments = Vec::new();
     let mut refused = Vec::new();
-    for result in assess_all(records, scenario, prices, today()) {
+    let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let drawing = Drawing { samples: &read.samples, threads };
+    for result in assess_all(&read.records, scenario, prices, today(), Some(drawing)) {
         match result {
             Ok(assessment) => assessments.push(assessment),
             Err(error) => refused.push(error),

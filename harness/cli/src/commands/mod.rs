@@ -5,6 +5,7 @@ pub mod completions;
 pub mod cost;
 pub mod hardware;
 pub mod import;
+pub mod ledger;
 pub mod models;
 pub mod prices;
 pub mod run;

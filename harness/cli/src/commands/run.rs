@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::measuring;
 use crate::print;
 use clap::Args;
-use freeweights_record::{Status, summary_text};
+use freeweights_record::{ReadOptions, Status, read_results, summary_text};
 use freeweights_report::run_report;
 
 /// The main job: measure models here, cost them, and compare with dated API prices.
@@ -35,7 +35,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         print::complain("nothing was measured to the end, so there is nothing to cost");
         return Ok(Exit::SomeFailed);
     }
-    let (assessments, costed) = cost::assess(&measured.records, &scenario, &prices)?;
+    // Read back as `cost` would read them: the records, and the samples behind them.
+    let read = read_results(measured.folder.path(), &ReadOptions::default())?;
+    let (assessments, costed) = cost::assess(&read, &scenario, &prices)?;
     let json = serde_json::to_string_pretty(&assessments)?;
     measured.folder.write_file("assessment.json", &format!("{json}\n"))?;
     let text = match format {

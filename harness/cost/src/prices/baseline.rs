@@ -149,10 +149,8 @@ fn plain(name: &str) -> String {
 
 /// Whether `part` stands in a plain name between dashes: `8b` is not in `18b`.
 fn has(name: &str, part: &str) -> bool {
-    name.match_indices(part).any(|(at, _)| {
-        let before = name[..at].ends_with('-');
-        before && name[at + part.len()..].starts_with('-')
-    })
+    let dashes = name.bytes().enumerate().filter(|(_, byte)| *byte == b'-');
+    dashes.filter_map(|(at, _)| name[at + 1..].strip_prefix(part)).any(|rest| rest.starts_with('-'))
 }
 
 #[cfg(test)]

@@ -24,11 +24,30 @@ pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Scenario
         lay_over(&mut table, normalise(change, overrides::ORIGIN)?);
     }
     table.remove("base");
+    complete(&table, origin)?;
     let scenario: Scenario = table
         .try_into()
         .map_err(|error: toml::de::Error| missing_or_syntax(origin, error.message()))?;
     validate::validate(&scenario)?;
     Ok(scenario)
+}
+
+/// Names the part that a role or a plan of the user's lacks.
+fn complete(table: &Table, origin: &str) -> Result<(), CostError> {
+    const PARTS: [(&str, &str, &[&str]); 2] = [
+        ("staff", "roles", &["fte", "salary_usd_per_year"]),
+        ("api", "plans", &["usd_per_month", "buys_usd_per_month", "model"]),
+    ];
+    for (section, named, parts) in PARTS {
+        let entries = table.get(section).and_then(|section| section.get(named));
+        for (name, entry) in entries.and_then(Value::as_table).into_iter().flatten() {
+            if let Some(part) = parts.iter().find(|part| entry.get(part).is_none()) {
+                let key = format!("{section}.{named}.{name}.{part}");
+                return Err(CostError::Missing { origin: origin.to_owned(), key });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many scenarios may stand on each other.
@@ -83,11 +102,9 @@ fn walk(table: Table, prefix: &str, origin: &str) -> Result<Table, CostError> {
     let mut out = Table::new();
     for (name, value) in table {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        let is_section = keys::KEYS.iter().any(|key| {
-            key.name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'))
-        });
+        let is_section = keys::is_section(&path);
         let value = match (keys::key(&path), value) {
-            (Some(key), value) => leaf(key, value, origin)?,
+            (Some(key), value) => leaf(key, &path, value, origin)?,
             (None, Value::Table(inner)) if is_section => Value::Table(walk(inner, &path, origin)?),
             (None, value) if is_section => {
                 return Err(wrong(origin, &path, &value, "a table, like [demand]"));
@@ -105,57 +122,63 @@ fn walk(table: Table, prefix: &str, origin: &str) -> Result<Table, CostError> {
     Ok(out)
 }
 
-fn leaf(key: Key, value: Value, origin: &str) -> Result<Value, CostError> {
+fn leaf(key: Key, path: &str, value: Value, origin: &str) -> Result<Value, CostError> {
     let fits = match key.kind {
         Kind::Text => value.is_str(),
         Kind::List => value.as_array().is_some_and(|list| list.iter().all(Value::is_str)),
-        Kind::Real | Kind::Whole => return figure(key, value, origin),
+        Kind::Setting => value.as_integer().is_some_and(|whole| u32::try_from(whole).is_ok()),
+        Kind::Real | Kind::Whole => return figure(key, path, value, origin),
     };
     if !fits {
-        return Err(wrong(origin, key.name, &value, key.kind.expected()));
+        return Err(wrong(origin, path, &value, key.kind.expected()));
     }
     match (key.name, value.as_str()) {
-        ("hosting.kind", Some(kind)) if !["own", "rent"].contains(&kind) => {
-            Err(wrong(origin, key.name, &value, "\"own\" or \"rent\""))
+        ("hosting.kind", Some(kind)) if !["own", "colo", "rent"].contains(&kind) => {
+            Err(wrong(origin, path, &value, "\"own\", \"colo\" or \"rent\""))
         }
         ("split.allocation", Some(policy)) => policy.parse::<Allocation>().map(|_| value.clone()),
         _ => Ok(value),
     }
 }
 
+/// What a figure can be written with.
+const PARTS: [&str; 6] = ["value", "fact", "source", "checked", "low", "high"];
+
 /// A figure as a table of value, label, source and, where there is one, checked.
-fn figure(key: Key, value: Value, origin: &str) -> Result<Value, CostError> {
+fn figure(key: Key, path: &str, value: Value, origin: &str) -> Result<Value, CostError> {
     let Value::Table(mut table) = value else {
         let mut table = Table::new();
-        table.insert("value".into(), number(key, &value, origin)?);
+        table.insert("value".into(), number(key, path, &value, origin)?);
         table.insert("label".into(), "given".into());
         table.insert("source".into(), origin.into());
         return Ok(Value::Table(table));
     };
     if let Some(fact) = table.remove("fact") {
-        resolve_fact(key, &mut table, &fact, origin)?;
+        resolve_fact(path, &mut table, &fact, origin)?;
     }
     for name in table.keys() {
-        if !["value", "label", "source", "checked"].contains(&name.as_str()) {
+        if !PARTS.contains(&name.as_str()) && name != "label" {
             return Err(CostError::UnknownKey {
                 origin: origin.to_owned(),
-                key: format!("{}.{name}", key.name),
-                nearest: crate::nearest::nearest(
-                    name,
-                    ["value", "fact", "source", "checked"].into_iter(),
-                ),
+                key: format!("{path}.{name}"),
+                nearest: crate::nearest::nearest(name, PARTS.into_iter()),
             });
         }
     }
     let missing = |part: &str| CostError::Missing {
         origin: origin.to_owned(),
-        key: format!("{}.{part}", key.name),
+        key: format!("{path}.{part}"),
     };
     let value = table.remove("value").ok_or_else(|| missing("value"))?;
-    table.insert("value".into(), number(key, &value, origin)?);
+    table.insert("value".into(), number(key, path, &value, origin)?);
+    for end in ["low", "high"] {
+        if let Some(value) = table.remove(end) {
+            table.insert(end.into(), number(key, path, &value, origin)?);
+        }
+    }
     for text in ["source", "checked", "label"] {
         if let Some(value) = table.get(text).filter(|value| !value.is_str()) {
-            let name = format!("{}.{text}", key.name);
+            let name = format!("{path}.{text}");
             return Err(wrong(origin, &name, value, Kind::Text.expected()));
         }
     }
@@ -166,13 +189,18 @@ fn figure(key: Key, value: Value, origin: &str) -> Result<Value, CostError> {
     Ok(Value::Table(table))
 }
 
-/// Value, source and date of a fact; a value beside it must agree.
-fn resolve_fact(key: Key, table: &mut Table, fact: &Value, origin: &str) -> Result<(), CostError> {
-    let name = format!("{}.fact", key.name);
+/// Value, range, source and date of a fact; a value beside it must agree, a range may be another.
+fn resolve_fact(
+    path: &str,
+    table: &mut Table,
+    fact: &Value,
+    origin: &str,
+) -> Result<(), CostError> {
+    let name = format!("{path}.fact");
     let fact = fact.as_str().ok_or_else(|| wrong(origin, &name, fact, Kind::Text.expected()))?;
     let row = facts::operation(fact).map_err(|nearest| CostError::UnknownFact {
         origin: origin.to_owned(),
-        key: key.name.to_owned(),
+        key: path.to_owned(),
         fact: fact.to_owned(),
         nearest,
     })?;
@@ -181,7 +209,7 @@ fn resolve_fact(key: Key, table: &mut Table, fact: &Value, origin: &str) -> Resu
         if !same {
             return Err(CostError::FactDisagrees {
                 origin: origin.to_owned(),
-                key: key.name.to_owned(),
+                key: path.to_owned(),
                 fact: fact.to_owned(),
                 value: value.to_string(),
                 known: row.value.to_string(),
@@ -189,25 +217,30 @@ fn resolve_fact(key: Key, table: &mut Table, fact: &Value, origin: &str) -> Resu
         }
     }
     table.insert("value".into(), row.value.into());
+    for (end, known) in [("low", row.low), ("high", row.high)] {
+        if let Some(known) = known.filter(|_| !table.contains_key(end)) {
+            table.insert(end.into(), known.into());
+        }
+    }
     table.insert("source".into(), row.source.clone().into());
     table.insert("checked".into(), row.checked.clone().into());
     Ok(())
 }
 
-fn number(key: Key, value: &Value, origin: &str) -> Result<Value, CostError> {
+fn number(key: Key, path: &str, value: &Value, origin: &str) -> Result<Value, CostError> {
     let fitting = match key.kind {
         Kind::Whole => value.as_integer().map(Value::Integer),
         _ => as_float(value).map(Value::Float),
     };
-    let negative = matches!(fitting, Some(Value::Integer(whole)) if whole < 0);
-    if negative {
+    let whole = fitting.as_ref().and_then(Value::as_integer);
+    if let Some(whole) = whole.filter(|whole| u32::try_from(*whole).is_err()) {
         return Err(CostError::OutOfRange {
-            name: key.name.to_owned(),
+            name: path.to_owned(),
             value: value.to_string(),
-            rule: "it must be 0 or more",
+            rule: if whole < 0 { "it must be 0 or more" } else { "it must be at most 4294967295" },
         });
     }
-    fitting.ok_or_else(|| wrong(origin, key.name, value, key.kind.expected()))
+    fitting.ok_or_else(|| wrong(origin, path, value, key.kind.expected()))
 }
 
 fn as_float(value: &Value) -> Option<f64> {
@@ -265,17 +298,29 @@ mod tests {
 
     #[test]
     fn every_key_can_be_set_and_is_known_to_the_types() {
-        for key in KEYS.iter().filter(|key| key.name != "base") {
+        for key in KEYS.iter().filter(|key| !["base"].contains(&key.name)) {
             let value = match (key.name, key.kind) {
                 ("hosting.kind", _) => "rent",
+                ("demand.cache_write_share", _) => "0",
                 ("split.allocation", _) => "ratio:4",
                 (_, Kind::Text) => "word",
                 (_, Kind::List) => "frontier",
                 ("hosting.pue" | "demand.peak_to_mean", _) => "1.5",
-                (_, Kind::Whole) => "3",
+                (_, Kind::Whole | Kind::Setting) => "3",
                 (_, Kind::Real) => "0.5",
             };
-            set(&format!("{}={value}", key.name)).unwrap_or_else(|e| panic!("{}: {e}", key.name));
+            let one: Vec<_> = [
+                "staff.roles.NAME.fte=1",
+                "staff.roles.NAME.salary_usd_per_year=1",
+                "api.plans.NAME.usd_per_month=1",
+                "api.plans.NAME.buys_usd_per_month=1",
+                "api.plans.NAME.model=a/b",
+                "hardware.preset=H100 SXM",
+                &format!("{}={value}", key.name),
+            ]
+            .map(|set| set.parse().unwrap())
+            .into();
+            Scenario::preset(DEFAULT_PRESET, &one).unwrap_or_else(|e| panic!("{}: {e}", key.name));
         }
     }
 
@@ -321,11 +366,16 @@ mod tests {
         insta::assert_snapshot!(fails("hosting = 3"), @"mine.toml: hosting holds integer (3); write a table, like [demand]");
         insta::assert_snapshot!(fails("[demand]\nisl = 1.5"), @r#"mine.toml: demand.isl holds float (1.5); write a whole number, or { value = NUMBER, source = "..", checked = "YYYY-MM" }"#);
         insta::assert_snapshot!(fails("[demand]\nisl = -4"), @"demand.isl is -4, but it must be 0 or more; correct it in the scenario or with --set demand.isl=VALUE");
+        insta::assert_snapshot!(fails("[hardware]\nmachines_max = 4294967296"), @"hardware.machines_max is 4294967296, but it must be at most 4294967295; correct it in the scenario or with --set hardware.machines_max=VALUE");
+        insta::assert_snapshot!(fails("[staff.roles.a]\nfte = 1"), @r#"mine.toml: staff.roles.a.salary_usd_per_year is missing; add it, or start from a preset with base = "this-machine""#);
+        insta::assert_snapshot!(fails("[api.plans.a]\nusd_per_month = 1"), @r#"mine.toml: api.plans.a.buys_usd_per_month is missing; add it, or start from a preset with base = "this-machine""#);
+        insta::assert_snapshot!(set("base=rented-cloud").unwrap_err(), @"base is no value to set; write --scenario rented-cloud");
+        insta::assert_snapshot!(set("uncertainty.seed=5000000000").unwrap_err(), @"--set: uncertainty.seed holds integer (5000000000); write a whole number from 0 to 4294967295");
         insta::assert_snapshot!(fails("[demand\n"), @"mine.toml, line 1: unclosed table, expected `]`; correct that line");
         insta::assert_snapshot!(fails("[hosting]\npue = { value = 1.2 }"), @r#"mine.toml: hosting.pue.source is missing; add it, or start from a preset with base = "this-machine""#);
         insta::assert_snapshot!(fails("[hosting]\npue = { fact = \"PUE industry\" }"), @r#"mine.toml: hosting.pue names the fact "PUE industry", which is unknown; did you mean PUE industry average?"#);
         insta::assert_snapshot!(fails("[hosting]\npue = { value = 2.0, fact = \"PUE industry average\" }"), @r#"mine.toml: hosting.pue is 2.0, but the fact "PUE industry average" is 1.54; drop the value or name your own source"#);
-        insta::assert_snapshot!(fails("[hosting]\nkind = \"colo\""), @r#"mine.toml: hosting.kind holds string ("colo"); write "own" or "rent""#);
+        insta::assert_snapshot!(fails("[hosting]\nkind = \"barn\""), @r#"mine.toml: hosting.kind holds string ("barn"); write "own", "colo" or "rent""#);
         insta::assert_snapshot!(fails("[split]\nallocation = \"half\""), @r#""half" is no way to split a bill; write time-share, full-to-each or ratio:N"#);
         insta::assert_snapshot!(fails("base = \"this-machin\""), @r#"there is no preset "this-machin"; did you mean this-machine?"#);
         insta::assert_snapshot!(set("api.models=[1]").unwrap_err(), @r#"--set: api.models holds array ([1]); write a list of texts, like ["baseline", "frontier"]"#);

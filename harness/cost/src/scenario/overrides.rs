@@ -33,6 +33,9 @@ impl FromStr for Override {
             key: name.to_owned(),
             nearest: keys::nearest_keys(name),
         })?;
+        if name == "base" {
+            return Err(CostError::BaseOverride { value: value.to_owned() });
+        }
         let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
         let value = match (key.kind, parsed) {
             (keys::Kind::List, Some(Value::Array(list))) => Value::Array(list),

@@ -18,6 +18,10 @@ pub const DEFAULT_PRESET: &str = "this-machine";
 /// All of them, the default first.
 pub const PRESETS: &[Preset] = &[
     Preset { name: DEFAULT_PRESET, text: include_str!("../../presets/this-machine.toml") },
+    Preset { name: "one-gpu-at-home", text: include_str!("../../presets/one-gpu-at-home.toml") },
+    Preset { name: "internal-chatbot", text: include_str!("../../presets/internal-chatbot.toml") },
+    Preset { name: "customer-feature", text: include_str!("../../presets/customer-feature.toml") },
+    Preset { name: "enterprise", text: include_str!("../../presets/enterprise.toml") },
     Preset { name: "rented-cloud", text: include_str!("../../presets/rented-cloud.toml") },
 ];
 

@@ -1,114 +1,108 @@
-//! What the values of a scenario must be. Each rule is one plain sentence.
+//! Refuses values that mean nothing.
 
-use super::Scenario;
+use super::section::{Entry, Spread};
+use super::{Rule, Scenario, rules};
 use crate::error::CostError;
+use crate::figure::Figure;
 
-/// A key, whether a value of it is good, and what it must be.
-type Rule = (&'static str, fn(f64) -> bool, &'static str);
+/// The most scenarios drawn; each takes some 80 bytes until its percentiles are known.
+const DRAWS_MAX: u32 = 1_000_000;
 
-/// The rules of single figures.
-const RULES: &[Rule] = &[
-    (
-        "demand.requests_per_day",
-        |x| x > 0.0 && x <= 1e12,
-        "it must be more than 0 and at most 1e12",
-    ),
-    ("demand.days_per_year", |x| x > 0.0 && x <= 366.0, "it must be more than 0 and at most 366"),
-    ("demand.isl", |x| x >= 1.0, "it must be at least 1"),
-    ("demand.osl", |x| x >= 1.0, "it must be at least 1"),
-    ("demand.peak_to_mean", |x| x >= 1.0, "it must be at least 1: no peak is below the mean"),
-    ("hardware.price_usd", |x| x >= 0.0, "it must be 0 or more"),
-    ("hardware.life_years", |x| x > 0.0, "it must be more than 0"),
-    (
-        "hardware.residual_share",
-        share,
-        "it must be between 0 and 1: no machine sells above its price",
-    ),
-    ("hardware.cost_of_capital", |x| x >= 0.0, "it must be 0 or more"),
-    ("hardware.maintenance_share", |x| x >= 0.0, "it must be 0 or more"),
-    ("hardware.machines_max", |x| x >= 1.0, "it must be at least 1"),
-    ("hardware.load_w", |x| x >= 0.0, "it must be 0 or more"),
-    ("hardware.idle_w", |x| x >= 0.0, "it must be 0 or more"),
-    ("hardware.load_share_of_tdp", |x| x > 0.0, "it must be more than 0"),
-    ("hardware.idle_share_of_tdp", |x| x >= 0.0, "it must be 0 or more"),
-    ("hosting.electricity_usd_per_kwh", |x| x >= 0.0, "it must be 0 or more"),
-    ("hosting.pue", |x| x >= 1.0, "it must be at least 1: a site uses what its computers use"),
-    (
-        "hosting.hours_per_year",
-        |x| x > 0.0 && x <= 8_784.0,
-        "it must be more than 0 and at most 8784",
-    ),
-    ("hosting.usd_per_machine_year", |x| x >= 0.0, "it must be 0 or more"),
-    ("hosting.rent_usd_per_hour", |x| x >= 0.0, "it must be 0 or more"),
-    ("staff.fte", |x| x >= 0.0, "it must be 0 or more"),
-    ("staff.salary_usd_per_year", |x| x >= 0.0, "it must be 0 or more"),
-    ("staff.benefits_share", |x| (0.0..1.0).contains(&x), "it must be at least 0 and below 1"),
-    ("objective.ttft_s", |x| x > 0.0, "it must be more than 0"),
-    ("objective.tpot_s", |x| x > 0.0, "it must be more than 0"),
-    ("api.fte", |x| x >= 0.0, "it must be 0 or more"),
-];
-
-fn share(value: f64) -> bool {
-    (0.0..=1.0).contains(&value)
-}
-
-/// Refuses values that mean nothing.
+/// Checks every number of the scenario, the ones too that its kind of hosting does not use.
 pub(super) fn validate(scenario: &Scenario) -> Result<(), CostError> {
-    for (name, value) in numbers(scenario) {
-        let Some((_, good, rule)) = RULES.iter().find(|(known, ..)| *known == name) else {
-            continue;
-        };
-        let rule = if value.is_finite() { rule } else { "it must be a finite number" };
-        if !value.is_finite() || !good(value) {
-            let (name, value) = (name.to_owned(), value.to_string());
-            return Err(CostError::OutOfRange { name, value, rule });
+    let mut wrong = None;
+    scenario.each(&mut |name, entry, rule| {
+        if wrong.is_none() {
+            wrong = check(name, entry, rule).err();
         }
+    });
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    for (name, role) in &scenario.staff.roles {
+        let key = |part: &str| format!("staff.roles.{name}.{part}");
+        check(&key("fte"), Entry::of(&role.fte), &rules::AMOUNT)?;
+        let salary = Entry::of(&role.salary_usd_per_year);
+        check(&key("salary_usd_per_year"), salary, &rules::AMOUNT)?;
+    }
+    for (name, plan) in &scenario.api.plans {
+        let key = |part: &str| format!("api.plans.{name}.{part}");
+        let figure =
+            |figure: &Figure<_>, part| check(&key(part), Entry::of(figure), &rules::POSITIVE);
+        figure(&plan.usd_per_month, "usd_per_month")?;
+        figure(&plan.buys_usd_per_month, "buys_usd_per_month")?;
+    }
+    let demand = &scenario.demand;
+    let (read, write) = (demand.cached_share.value.get(), demand.cache_write_share.value.get());
+    if read + write > 1.0 {
+        let rule = "together with demand.cached_share it must be at most 1";
+        return Err(out_of_range("demand.cache_write_share", write.to_string(), rule));
+    }
+    let draws = scenario.uncertainty.draws;
+    if draws > DRAWS_MAX {
+        let rule = "it must be at most 1000000: percentiles no longer change there";
+        return Err(out_of_range("uncertainty.draws", draws.to_string(), rule));
+    }
+    if let (Some(count), None) = (&scenario.hardware.count, &scenario.hardware.preset) {
+        let rule = "it counts devices of hardware.preset, which is not set";
+        return Err(out_of_range("hardware.count", count.value.get().to_string(), rule));
     }
     if scenario.api.models.is_empty() {
-        return Err(CostError::OutOfRange {
-            name: "api.models".to_owned(),
-            value: "[]".to_owned(),
-            rule: "it must name at least one API to compare with",
-        });
+        let rule = "it must name at least one API to compare with";
+        return Err(out_of_range("api.models", "[]".to_owned(), rule));
     }
     Ok(())
 }
 
-/// Every number of the scenario, the ones too that its kind of hosting does not use.
-fn numbers(scenario: &Scenario) -> Vec<(&'static str, f64)> {
-    use crate::figure::Value as _;
-    let Scenario { demand, hardware, hosting, staff, objective, api, .. } = scenario;
-    macro_rules! list {
-        ($($section:ident.$field:ident),+ ; $($optional:ident.$given:ident),+) => {
-            [$(Some((
-                concat!(stringify!($section), ".", stringify!($field)),
-                $section.$field.value.as_number(),
-            ))),+, $($optional.$given.as_ref().map(|figure| (
-                concat!(stringify!($optional), ".", stringify!($given)),
-                figure.value.as_number(),
-            ))),+]
-        };
+fn check(name: &str, entry: Entry<'_>, rule: &Rule) -> Result<(), CostError> {
+    let finite = "it must be a finite number";
+    let ends = [("", Some(entry.value)), (".low", entry.low), (".high", entry.high)];
+    for (end, value) in ends {
+        let Some(value) = value else { continue };
+        let words = if value.is_finite() { rule.words } else { finite };
+        if !value.is_finite() || !(rule.holds)(value) {
+            return Err(out_of_range(&format!("{name}{end}"), value.to_string(), words));
+        }
     }
-    list!(
-        demand.requests_per_day, demand.days_per_year, demand.isl, demand.osl, demand.peak_to_mean,
-        hardware.life_years, hardware.residual_share, hardware.cost_of_capital,
-        hardware.maintenance_share, hardware.spares, hardware.machines_max,
-        hardware.load_share_of_tdp, hardware.idle_share_of_tdp,
-        hosting.electricity_usd_per_kwh, hosting.pue, hosting.hours_per_year,
-        hosting.usd_per_machine_year, staff.fte, staff.salary_usd_per_year, staff.benefits_share,
-        api.fte;
-        hardware.price_usd, hardware.load_w, hardware.idle_w, hosting.rent_usd_per_hour,
-        objective.ttft_s, objective.tpot_s
-    )
-    .into_iter()
-    .flatten()
-    .collect()
+    let (Some(low), Some(high)) = (entry.low, entry.high) else {
+        return match entry.low.or(entry.high) {
+            Some(one) => {
+                let words = "a range takes both low and high";
+                Err(out_of_range(name, one.to_string(), words))
+            }
+            None => Ok(()),
+        };
+    };
+    let range = || format!("{} within {low} to {high}", entry.value);
+    if !(low <= entry.value && entry.value <= high) {
+        return Err(out_of_range(name, range(), "low, value and high must rise"));
+    }
+    match rule.spread {
+        Spread::None => {
+            Err(out_of_range(name, range(), "it takes no range, it is a policy or a count"))
+        }
+        Spread::LogNormal if low <= 0.0 => {
+            Err(out_of_range(&format!("{name}.low"), low.to_string(), "it must be more than 0"))
+        }
+        Spread::AboveOne if low <= 1.0 => {
+            Err(out_of_range(&format!("{name}.low"), low.to_string(), "it must be more than 1"))
+        }
+        Spread::Beta if crate::uncertainty::beta(entry.value, low, high).is_none() => {
+            let words = "the range of a share must be narrower, and lie within 0 and 1";
+            Err(out_of_range(name, range(), words))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn out_of_range(name: &str, value: String, rule: &'static str) -> CostError {
+    CostError::OutOfRange { name: name.to_owned(), value, rule }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{DEFAULT_PRESET, KEYS, Kind};
+    use crate::scenario::DEFAULT_PRESET;
 
     fn refused(set: &str) -> String {
         Scenario::preset(DEFAULT_PRESET, &[set.parse().unwrap()]).unwrap_err().to_string()
@@ -124,18 +118,27 @@ mod tests {
             "hosting.pue=0.5",
             "hardware.life_years=0",
             "hardware.residual_share=1.1",
+            "hardware.usable_share=0",
             "staff.fte=-1",
             "demand.osl=0",
             "demand.isl=0",
             "demand.requests_per_day=0",
             "demand.requests_per_day=1e13",
             "demand.peak_to_mean=0.9",
+            "demand.growth_per_year=-1",
             "hosting.hours_per_year=9000",
             "staff.benefits_share=1",
+            "staff.roles.engineer.fte=-1",
+            "api.price_decline_per_year=1",
             "objective.ttft_s=0",
         ] {
             let name = set.split('=').next().unwrap();
-            let message = refused(set);
+            let mut sets = vec![set];
+            if name.starts_with("staff.roles") {
+                sets.push("staff.roles.engineer.salary_usd_per_year=1");
+            }
+            let sets: Vec<_> = sets.iter().map(|set| set.parse().unwrap()).collect();
+            let message = Scenario::preset(DEFAULT_PRESET, &sets).unwrap_err().to_string();
             assert!(message.starts_with(&format!("{name} is ")), "{message}");
             assert!(message.ends_with(&format!("--set {name}=VALUE")), "{message}");
         }
@@ -145,10 +148,36 @@ mod tests {
     }
 
     #[test]
-    fn every_number_has_a_rule() {
-        let numbers = KEYS.iter().filter(|key| matches!(key.kind, Kind::Real | Kind::Whole));
-        for key in numbers.filter(|key| key.name != "hardware.spares") {
-            assert!(RULES.iter().any(|(name, ..)| *name == key.name), "{}", key.name);
-        }
+    fn a_range_must_hold_the_value() {
+        let range = |key: &str, value, low, high| {
+            refused(&format!(
+                "{key}={{ value = {value}, low = {low}, high = {high}, source = \"us\" }}"
+            ))
+        };
+        insta::assert_snapshot!(range("hosting.pue", 1.5, 1.6, 1.7), @"hosting.pue is 1.5 within 1.6 to 1.7, but low, value and high must rise; correct it in the scenario or with --set hosting.pue=VALUE");
+        insta::assert_snapshot!(range("hosting.pue", 1.5, 0.9, 1.7), @"hosting.pue.low is 0.9, but it must be at least 1: a site uses what its computers use; correct it in the scenario or with --set hosting.pue.low=VALUE");
+        insta::assert_snapshot!(range("demand.days_per_year", 300.0, 200.0, 365.0), @"demand.days_per_year is 300 within 200 to 365, but it takes no range, it is a policy or a count; correct it in the scenario or with --set demand.days_per_year=VALUE");
+        insta::assert_snapshot!(range("hardware.residual_share", 0.5, 0.0, 1.0), @"hardware.residual_share is 0.5 within 0 to 1, but the range of a share must be narrower, and lie within 0 and 1; correct it in the scenario or with --set hardware.residual_share=VALUE");
+        insta::assert_snapshot!(refused("hosting.pue={ value = 1.5, low = 1.2, source = \"us\" }"), @"hosting.pue is 1.2, but a range takes both low and high; correct it in the scenario or with --set hosting.pue=VALUE");
+    }
+
+    #[test]
+    fn draws_that_fill_the_memory_are_refused() {
+        insta::assert_snapshot!(refused("uncertainty.draws=4000000000"), @"uncertainty.draws is 4000000000, but it must be at most 1000000: percentiles no longer change there; correct it in the scenario or with --set uncertainty.draws=VALUE");
+        let draws = |set: &str| Scenario::preset(DEFAULT_PRESET, &[set.parse().unwrap()]);
+        assert!(draws("uncertainty.draws=1000000").is_ok());
+    }
+
+    #[test]
+    fn devices_are_counted_of_a_preset() {
+        insta::assert_snapshot!(refused("hardware.count=4"), @"hardware.count is 4, but it counts devices of hardware.preset, which is not set; correct it in the scenario or with --set hardware.count=VALUE");
+    }
+
+    #[test]
+    fn an_api_cannot_cache_more_than_all() {
+        let sets = ["demand.cached_share=0.7", "demand.cache_write_share=0.4"];
+        let sets: Vec<_> = sets.iter().map(|set| set.parse().unwrap()).collect();
+        let error = Scenario::preset(DEFAULT_PRESET, &sets).unwrap_err();
+        insta::assert_snapshot!(error, @"demand.cache_write_share is 0.4, but together with demand.cached_share it must be at most 1; correct it in the scenario or with --set demand.cache_write_share=VALUE");
     }
 }

@@ -3,19 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod open;
+#[path = "../whole/record.rs"]
+mod record;
 
 use freeweights_cost::break_even::{BreakEven, NeverReason};
 use freeweights_cost::finance::capital_recovery_factor;
 use freeweights_cost::utilisation::cost_at;
 use freeweights_cost::{Assessment, Catalogue, CostError, Scenario, assess};
 use freeweights_record::units::{
-    Fraction, RequestsPerYear, Seconds, Tokens, TokensPerSecond, TokensPerYear,
-    UsdPerMillionTokens, UsdPerYear, Years,
+    Fraction, RequestsPerYear, Tokens, TokensPerYear, UsdPerMillionTokens, UsdPerYear, Years,
 };
-use freeweights_record::{Record, Weights};
 use jiff::civil::{Date, date};
 use open::open;
 use proptest::prelude::*;
+use record::record;
 
 const TODAY: Date = date(2026, 11, 22);
 
@@ -26,33 +27,6 @@ const SETS: [&str; 4] = [
     "hardware.idle_w=80",
     "api.models=baseline,frontier",
 ];
-
-/// A small model on two cores: 400 tokens/s in, 40 out.
-fn record() -> Record {
-    Record {
-        case_id: "candle/cpu/t2/smollm2-135m/isl128/osl64/b1".into(),
-        engine: "candle".into(),
-        device: "cpu".into(),
-        threads: Some(2),
-        cpu_cores: Some(2),
-        model: "dummy:smollm2-135m".into(),
-        weights: Some(Weights::Dummy),
-        params_total: Some(134_515_008),
-        isl: Some(Tokens::new(128)),
-        osl: Some(Tokens::new(64)),
-        depth: Some(Tokens::new(0)),
-        batch: Some(1),
-        ttft_mean_s: Some(Seconds::new(0.33)),
-        tpot_mean_s: Some(Seconds::new(0.025)),
-        prefill_mean_tps: Some(TokensPerSecond::new(400.0)),
-        prefill_ci95_low_tps: Some(TokensPerSecond::new(390.0)),
-        prefill_ci95_high_tps: Some(TokensPerSecond::new(410.0)),
-        decode_mean_tps: Some(TokensPerSecond::new(40.0)),
-        decode_ci95_low_tps: Some(TokensPerSecond::new(39.0)),
-        decode_ci95_high_tps: Some(TokensPerSecond::new(41.0)),
-        ..Record::default()
-    }
-}
 
 /// The assessment of a scenario, changed by overrides.
 fn try_cost(preset: &str, sets: &[String]) -> Result<Assessment, CostError> {

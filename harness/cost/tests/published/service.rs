@@ -15,8 +15,7 @@ use serde::Deserialize;
 
 /// The bill of machines that are busy for so many hours together.
 fn bill(tenure: Tenure, machines: Machines, hours: Hours, busy: Hours) -> Bill {
-    let nothing = UsdPerYear::new(0.0);
-    Terms { tenure, hosting: nothing, staff: nothing, hours }.bill(machines, busy).unwrap()
+    Terms::of_machines(tenure, hours).bill(machines, busy).unwrap()
 }
 
 /// Straight-line depreciation: no residual, no interest.
@@ -45,6 +44,7 @@ fn t6_an_accelerator_by_the_hour() {
     let tenure = Tenure::Own {
         capital: straight_line(price, inputs.life_years),
         maintenance: yearly_maintenance(price, inputs.maintenance_share),
+        colocation: UsdPerYear::new(0.0),
         idle: inputs.watts,
         load: inputs.watts,
         pue: inputs.pue,

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The file could not be opened or read.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}: {source}; give the folder of a run, or a file of results", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -32,10 +32,12 @@ pub enum ReadError {
         reason: String,
     },
     /// There is a header at most.
-    #[error("no rows: the file holds no measurement")]
+    #[error("no rows: the file holds no measurement; give one that does")]
     Empty,
     /// The header lacks columns of the schema.
-    #[error("missing columns: {columns}; this is no {file} of schema version {version}")]
+    #[error(
+        "missing columns: {columns}; this is no {file} of schema version {version}; give the file as it was written"
+    )]
     MissingColumns {
         /// The missing names.
         columns: String,
@@ -55,7 +57,7 @@ pub enum ReadError {
         found: String,
     },
     /// A cell that does not hold what its column holds.
-    #[error("line {line}, column {column}: {found:?} is not {expected}")]
+    #[error("line {line}, column {column}: {found:?} is not {expected}{}", advice(expected))]
     Cell {
         /// Line, from 1.
         line: u64,
@@ -67,7 +69,9 @@ pub enum ReadError {
         expected: String,
     },
     /// Two rows claim to be the same case of the same run.
-    #[error("line {line}: case_id {case_id:?} of run {run_id:?} appears twice")]
+    #[error(
+        "line {line}: case_id {case_id:?} of run {run_id:?} appears twice; remove one of the rows"
+    )]
     DuplicateCase {
         /// Line, from 1.
         line: u64,
@@ -134,4 +138,9 @@ pub enum ReadError {
         /// The columns there are.
         header: String,
     },
+}
+
+/// What to do about a cell, where what was expected does not say so itself.
+fn advice(expected: &str) -> &'static str {
+    if expected.contains(';') { "" } else { "; correct that cell" }
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod samples;
+mod split;
 mod summary;
 mod table;
 
@@ -42,6 +43,11 @@ impl Measurements {
     /// # Errors
     /// [`ReadError::SameCase`] where both hold the same case of the same run.
     pub fn extend(&mut self, other: Self) -> Result<(), ReadError> {
+        // The first file of several, and mostly the only one, is taken as it is: it may be big.
+        if self.records.is_empty() && self.skipped.is_empty() {
+            *self = other;
+            return Ok(());
+        }
         let known: HashSet<_> = self.records.iter().map(|r| (&*r.run_id, &*r.case_id)).collect();
         if let Some(twice) =
             other.records.iter().find(|r| known.contains(&(&*r.run_id, &*r.case_id)))
@@ -85,7 +91,11 @@ fn is_summary(head: &[u8]) -> bool {
 }
 
 /// A `summary.csv`, and the `raw.csv` beside it.
-fn read_run(path: &Path, summary: impl BufRead, lenient: bool) -> Result<Measurements, ReadError> {
+fn read_run(
+    path: &Path,
+    summary: impl BufRead + Send,
+    lenient: bool,
+) -> Result<Measurements, ReadError> {
     let summary::Rows { records, mut skipped } = summary::read_rows(summary, lenient)?;
     let samples = match path.file_name() {
         Some(name) if name == "summary.csv" => {

@@ -50,11 +50,18 @@ impl Samples {
 
 /// Reads the text of a `raw.csv`. An empty file has no samples: a run may end before its first.
 pub(super) fn read_samples(
-    text: impl Read,
+    text: impl Read + Send,
     lenient: bool,
     skipped: &mut Vec<String>,
 ) -> Result<Samples, ReadError> {
-    let mut table = Table::open(text, RawRow::COLUMNS)?;
+    Table::read(text, RawRow::COLUMNS, |table| gather(table, lenient, skipped))
+}
+
+fn gather(
+    table: &mut Table,
+    lenient: bool,
+    skipped: &mut Vec<String>,
+) -> Result<Samples, ReadError> {
     let mut samples = Samples::default();
     if table.has_no_header() {
         return Ok(samples);
@@ -125,7 +132,7 @@ mod tests {
         let cut = HEADER.replace(",decode_tps", "");
         insta::assert_snapshot!(
             read_samples(cut.as_bytes(), false, &mut Vec::new()).unwrap_err(),
-            @"missing columns: decode_tps; this is no raw.csv of schema version 2"
+            @"missing columns: decode_tps; this is no raw.csv of schema version 2; give the file as it was written"
         );
     }
 }

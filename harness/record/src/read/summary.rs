@@ -14,7 +14,7 @@ use std::io::Read;
 ///
 /// # Errors
 /// [`ReadError`], with line and column where one cell is to blame.
-pub fn read_summary_from(text: impl Read) -> Result<Vec<Record>, ReadError> {
+pub fn read_summary_from(text: impl Read + Send) -> Result<Vec<Record>, ReadError> {
     Ok(read_rows(text, false)?.records)
 }
 
@@ -25,18 +25,22 @@ pub(super) struct Rows {
     pub(super) skipped: Vec<String>,
 }
 
-/// Reads every row, of any version: what comes back is of the current one. `lenient` leaves out rows that cannot be read, as long as there are others.
-pub(super) fn read_rows(text: impl Read, lenient: bool) -> Result<Rows, ReadError> {
-    let mut table = Table::open(text, Record::COLUMNS)?;
+/// Reads every row, of any version: what comes back is of the current one. `lenient` leaves out rows
+/// that cannot be read, as long as there are others.
+pub(super) fn read_rows(text: impl Read + Send, lenient: bool) -> Result<Rows, ReadError> {
+    Table::read(text, Record::COLUMNS, |table| gather(table, lenient))
+}
+
+fn gather(table: &mut Table, lenient: bool) -> Result<Rows, ReadError> {
     if table.has_no_header() {
         return Err(ReadError::Empty);
     }
-    refuse_missing(&table, 1, COLUMNS_OF_VERSION[0])?;
+    refuse_missing(table, 1, COLUMNS_OF_VERSION[0])?;
     let mut state = State::new();
     let mut rows = Rows { records: Vec::new(), skipped: Vec::new() };
     let mut first_skipped = None;
     while table.advance()? {
-        match state.row(&table, &mut rows.records) {
+        match state.row(table, &mut rows.records) {
             Ok(()) => {}
             Err(error) if lenient => {
                 rows.skipped.push(error.to_string());
@@ -65,7 +69,7 @@ impl State {
     }
 
     /// Adds the record of a row. It is more than a kilobyte, so it is moved no more than needed.
-    fn row<R: Read>(&mut self, table: &Table<R>, to: &mut Vec<Record>) -> Result<(), ReadError> {
+    fn row(&mut self, table: &mut Table, to: &mut Vec<Record>) -> Result<(), ReadError> {
         table.check_row()?;
         check_version(table, &mut self.versions)?;
         let mut record = match Record::from_cells(|at| table.cell(at), &mut self.last) {
@@ -83,7 +87,7 @@ impl State {
 }
 
 /// Every column of the version of the row has to be there, even if all its cells are empty.
-fn check_version<R: Read>(table: &Table<R>, known: &mut Vec<u32>) -> Result<(), ReadError> {
+fn check_version(table: &Table, known: &mut Vec<u32>) -> Result<(), ReadError> {
     // `schema_version` is the first of our columns.
     let cell = table.cell(0);
     let version = crate::column::parsed::<u32>(cell).ok();
@@ -102,7 +106,7 @@ fn check_version<R: Read>(table: &Table<R>, known: &mut Vec<u32>) -> Result<(), 
     Ok(())
 }
 
-fn refuse_missing<R: Read>(table: &Table<R>, version: u32, count: usize) -> Result<(), ReadError> {
+fn refuse_missing(table: &Table, version: u32, count: usize) -> Result<(), ReadError> {
     let Some(columns) = table.missing(count) else { return Ok(()) };
     Err(ReadError::MissingColumns { columns, file: "summary.csv", version })
 }
@@ -131,7 +135,7 @@ mod tests {
     fn a_cell_that_is_no_number_is_named_by_line_and_column() {
         let text = text_of(&[record("a"), record("b")]).replacen(",128,", ",many,", 1);
         let error = read_summary_from(text.as_bytes()).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @r#"line 2, column isl: "many" is not a whole number"#);
+        insta::assert_snapshot!(error, @r#"line 2, column isl: "many" is not a whole number; correct that cell"#);
     }
 
     #[test]
@@ -143,17 +147,17 @@ mod tests {
         );
         insta::assert_snapshot!(
             read_summary_from(text_of(&[record("a"), record("a")]).as_bytes()).unwrap_err(),
-            @r#"line 3: case_id "a" of run "r" appears twice"#
+            @r#"line 3: case_id "a" of run "r" appears twice; remove one of the rows"#
         );
         let header_only = text_of(&[record("a")]).lines().next().unwrap().to_owned();
         insta::assert_snapshot!(
             read_summary_from(header_only.as_bytes()).unwrap_err(),
-            @"no rows: the file holds no measurement"
+            @"no rows: the file holds no measurement; give one that does"
         );
         let cut = text_of(&[record("a")]).replace(",status,", ",state,");
         insta::assert_snapshot!(
             read_summary_from(cut.as_bytes()).unwrap_err(),
-            @"missing columns: status; this is no summary.csv of schema version 1"
+            @"missing columns: status; this is no summary.csv of schema version 1; give the file as it was written"
         );
         let short = format!("{header_only}\n1,2,3\n");
         insta::assert_snapshot!(
@@ -173,7 +177,7 @@ mod tests {
         let pretender: Vec<_> = text.lines().map(cut).collect();
         insta::assert_snapshot!(
             read_summary_from(pretender.join("\n").as_bytes()).unwrap_err(),
-            @"missing columns: source_tool, source_tool_version; this is no summary.csv of schema version 2"
+            @"missing columns: source_tool, source_tool_version; this is no summary.csv of schema version 2; give the file as it was written"
         );
         let runs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/runs");
         for run in ["2026-11-22-xeon-2cpu-8011c81", "2026-11-22-xeon-2cpu-f114d49/repeat"] {
@@ -193,7 +197,7 @@ mod tests {
             ("-inf", "a finite number; leave the cell empty where nothing was measured"),
             ("1e999", "a finite number; leave the cell empty where nothing was measured"),
             ("-7.25", "0 or more; leave the cell empty where nothing was measured"),
-            ("7,25", "a number"),
+            ("7,25", "a number; correct that cell"),
         ] {
             let bad = text.replacen(",7.25,", &format!(",\"{cell}\","), 1);
             let error = read_summary_from(bad.as_bytes()).unwrap_err().to_string();
@@ -213,7 +217,7 @@ mod tests {
         insta::assert_snapshot!(rows.skipped.join("\n"), @r#"
         line 2: schema_version is "7", this freeweights reads versions 1 to 2; use the release that wrote the file
         line 3: 100 cells where the header has 99; the file may have been cut off
-        line 6: case_id "c" of run "r" appears twice
+        line 6: case_id "c" of run "r" appears twice; remove one of the rows
         "#);
         // Bytes that are no text cost their row only.
         let mut bytes = text_of(&[record("a"), record("b")]).into_bytes();

@@ -1,27 +1,33 @@
 //! A CSV with known columns, one row at a time, wherever in a row its columns lie.
 
 use super::ReadError;
+use super::split::Rows;
 use crate::column::{Column, Unfit};
 use std::io::Read;
+use std::thread;
 
 /// Bytes taken from the file at once.
 const BUFFER: usize = 1 << 18;
 
 /// A CSV of which some columns are known.
-pub(super) struct Table<R> {
-    reader: csv::Reader<R>,
+pub(super) struct Table {
+    rows: Rows,
     columns: &'static [Column],
     /// Where each of `columns` lies in a row, if it is there.
     places: Vec<Option<usize>>,
     width: usize,
     row: csv::StringRecord,
     /// Why the row is no text, where it is none.
-    broken: Option<csv::Error>,
+    broken: Option<ReadError>,
 }
 
-impl<R: Read> Table<R> {
-    /// Reads the header. Other columns than `columns` are passed over.
-    pub(super) fn open(text: R, columns: &'static [Column]) -> Result<Self, ReadError> {
+impl Table {
+    /// Reads the header, and has `body` read the rows. Other columns than `columns` are passed over.
+    pub(super) fn read<T>(
+        text: impl Read + Send,
+        columns: &'static [Column],
+        body: impl FnOnce(&mut Self) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         let mut reader = csv::ReaderBuilder::new()
             // Lengths are checked row by row, so that one short row need not cost the others.
             .flexible(true)
@@ -30,7 +36,11 @@ impl<R: Read> Table<R> {
         let header = reader.headers().map_err(|error| not_csv(&error))?;
         let place = |column: &Column| header.iter().position(|cell| cell == column.name);
         let (places, width) = (columns.iter().map(place).collect(), header.len());
-        Ok(Self { reader, columns, places, width, row: csv::StringRecord::new(), broken: None })
+        thread::scope(|scope| {
+            let rows = Rows::of(reader, scope);
+            let row = csv::StringRecord::new();
+            body(&mut Self { rows, columns, places, width, row, broken: None })
+        })
     }
 
     /// Whether there is nothing in the file at all.
@@ -48,14 +58,12 @@ impl<R: Read> Table<R> {
 
     /// Goes to the next row; `false` behind the last.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
-        self.broken = None;
-        match self.reader.read_record(&mut self.row) {
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                self.broken = Some(error);
-                Ok(true)
-            }
-            other => other.map_err(|error| not_csv(&error)),
-        }
+        let Some((row, broken)) = self.rows.next().map_err(|error| not_csv(&error))? else {
+            return Ok(false);
+        };
+        std::mem::swap(&mut self.row, row);
+        self.broken = broken.map(|error| not_csv(&error));
+        Ok(true)
     }
 
     /// Line of the row, from 1.
@@ -64,9 +72,9 @@ impl<R: Read> Table<R> {
     }
 
     /// Refuses a row that is shorter or longer than the header, or no text.
-    pub(super) fn check_row(&self) -> Result<(), ReadError> {
-        if let Some(error) = &self.broken {
-            return Err(not_csv(error));
+    pub(super) fn check_row(&mut self) -> Result<(), ReadError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
         }
         if self.row.len() == self.width {
             return Ok(());

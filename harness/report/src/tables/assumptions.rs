@@ -1,5 +1,6 @@
 //! Every figure in use, with its label, its source and its date.
 
+use super::words::{numbers, unit};
 use crate::grid::{Cell, Column, Grid};
 use freeweights_cost::{Assessment, ListedFigure};
 
@@ -9,6 +10,9 @@ pub fn assumptions(assessments: &[Assessment]) -> Grid {
     let mut grid = Grid::new(vec![
         Column::text("name", "figure").wraps_at(15),
         Column::number("value", "value"),
+        Column::data("low"),
+        Column::data("high"),
+        Column::text("range", "within").for_people().may_drop(2),
         Column::text("unit", "unit").wraps_at(8),
         Column::text("label", "label"),
         Column::text("source", "source").wraps_at(14),
@@ -21,18 +25,16 @@ pub fn assumptions(assessments: &[Assessment]) -> Grid {
         }
         listed.push(figure);
         grid.push(vec![
-            figure.name.as_str().into(),
+            (&*figure.name).into(),
             Cell::number(figure.value),
+            figure.low.into(),
+            figure.high.into(),
+            numbers(figure.low, figure.high),
             unit(&figure.unit).into(),
             figure.label.to_string().into(),
             figure.source.as_str().into(),
-            figure.checked.clone().into(),
+            figure.checked.as_deref().into(),
         ]);
     }
     grid
-}
-
-/// `1` is the unit of a share.
-fn unit(symbol: &str) -> &str {
-    if symbol == "1" { "share" } else { symbol }
 }

@@ -33,6 +33,9 @@ pub fn cost(assessments: &[Assessment]) -> Grid {
         Column::data("break_even_requests_per_day"),
         Column::data("break_even_tokens_per_month"),
         Column::data("break_even_years"),
+        Column::data("break_even_utilisation"),
+        Column::data("net_present_saving_usd"),
+        Column::data("last_winning_year"),
         Column::number("break_even", "break-even req/day").title_wraps().for_people(),
         Column::number("break_even_tokens", "tokens a month")
             .title_wraps()
@@ -121,6 +124,9 @@ fn other(assessment: &Assessment, api: &ApiComparison) -> Vec<Cell> {
         quantity(api.break_even_requests_per_day),
         quantity(api.break_even_tokens_per_month),
         quantity(api.break_even_time),
+        quantity(api.break_even_utilisation),
+        quantity(Some(api.net_present_saving)),
+        api.last_winning_year.into(),
         break_even(api),
         break_even_tokens(api),
         api.never_because.clone().into(),

@@ -1,16 +1,24 @@
 //! The tables, one a file. Each is a [`crate::Grid`], so each comes in every format.
 
+mod ahead;
 mod assumptions;
 mod bill;
 mod cost;
+mod drawn;
 mod host;
+mod ledger;
 mod measurements;
 mod prices;
+mod tornado;
 mod words;
 
+pub use ahead::{outlook, tenures};
 pub use assumptions::assumptions;
 pub use bill::bill;
 pub use cost::cost;
+pub use drawn::{drawn, odds};
 pub use host::host;
+pub use ledger::ledger;
 pub use measurements::measurements;
 pub use prices::prices;
+pub use tornado::{tornado, tornado_for_people};

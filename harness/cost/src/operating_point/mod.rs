@@ -1,21 +1,30 @@
 //! The measured point that the bill is divided by.
-//!
-//! Not here yet: interpolation over batch or concurrency.
+
+mod candidate;
+mod curve;
+mod objective;
+
+pub use candidate::seconds_per_request;
 
 use crate::assessment::Estimate;
 use crate::error::CostError;
 use crate::figure::Label;
-use crate::people;
 use crate::scenario::Scenario;
+use candidate::{Candidate, candidate};
 use freeweights_record::units::{Fraction, RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
 use freeweights_record::{Record, Status};
+use objective::Bounds;
 use serde::{Deserialize, Serialize};
 
 /// Throughput and latency at the scenario's shape, and the record they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OperatingPoint {
-    /// The record.
+    /// The run of the record.
+    pub run_id: String,
+    /// The record; where the point lies between two of them, the one with the smaller batch.
     pub case_id: String,
+    /// The one with the larger batch, where the point lies between two.
+    pub upper_case_id: Option<String>,
     /// Input tokens it was measured at.
     pub measured_isl: Tokens,
     /// Output tokens it was measured at.
@@ -24,162 +33,65 @@ pub struct OperatingPoint {
     pub batch: u32,
     /// Measured at the scenario's shape, or derived from the rates of another.
     pub basis: Label,
-    /// Prompt tokens per second over the whole batch.
-    pub prefill: Estimate<TokensPerSecond>,
-    /// Generated tokens per second over the whole batch; `None` where one token needs no decode.
+    /// Prompt tokens per second over the whole batch; `None` where no record says.
+    pub prefill: Option<Estimate<TokensPerSecond>>,
+    /// Generated tokens per second over the whole batch; `None` where one token needs no decode, or no record says.
     pub decode: Option<Estimate<TokensPerSecond>>,
     /// Requests a machine finishes per second when it never waits.
     pub requests_per_s: Estimate<RequestsPerSecond>,
-    /// Share of a request's time spent in prefill.
-    pub prefill_share: Fraction,
+    /// Share of a request's time spent in prefill; `None` where no record says.
+    pub prefill_share: Option<Fraction>,
     /// Mean time to the first token.
-    pub ttft_s: Seconds,
+    pub ttft_s: Option<Seconds>,
     /// Mean time per output token; `None` for one token.
     pub tpot_s: Option<Seconds>,
-}
-
-/// Machine time of one request, from rates over the whole batch.
-///
-/// `isl / prefill + (osl - 1) / decode`; seconds. The prefill yields the first token, so `osl`
-/// tokens take `osl - 1` decode steps. The inverse is the capacity in requests per second.
-#[must_use]
-pub fn seconds_per_request(
-    isl: Tokens,
-    osl: Tokens,
-    prefill: TokensPerSecond,
-    decode: Option<TokensPerSecond>,
-) -> Seconds {
-    prefill_seconds(isl, prefill) + decode_seconds(osl, decode)
-}
-
-fn prefill_seconds(isl: Tokens, prefill: TokensPerSecond) -> Seconds {
-    Seconds::new(isl.as_f64() / prefill.get())
-}
-
-fn decode_seconds(osl: Tokens, decode: Option<TokensPerSecond>) -> Seconds {
-    let steps = osl.as_f64() - 1.0;
-    Seconds::new(decode.map_or(0.0, |decode| steps / decode.get()))
 }
 
 /// The point of one group of records with the highest throughput that meets the objective.
 ///
 /// Records at the scenario's isl and osl come first. Where there is none, the records nearest in
-/// shape are recomposed by [`seconds_per_request`] and labelled derived.
+/// shape are recomposed by [`seconds_per_request`] and labelled derived. Where several records have
+/// one shape and batch, the one with the median throughput counts, not the luckiest. Under an
+/// objective the point may lie between two measured batches, on the straight line between them;
+/// never beyond the measured ones.
 ///
 /// # Errors
-/// [`CostError::NoUsableRecord`] where no record has what is needed,
-/// [`CostError::ObjectiveMissed`] with the nearest miss where none is fast enough.
+/// [`CostError::NoUsableRecord`] where no record has what is needed, [`CostError::OtherShape`] where
+/// they know another shape only, as a whole, [`CostError::ObjectiveMissed`] with the nearest miss
+/// where none is fast enough.
 pub fn operating_point(
     group: &str,
     records: &[&Record],
     scenario: &Scenario,
 ) -> Result<OperatingPoint, CostError> {
     let (isl, osl) = (scenario.demand.isl.value, scenario.demand.osl.value);
-    let candidates: Vec<OperatingPoint> =
-        records.iter().filter_map(|record| point(record, isl, osl)).collect();
-    let distance = |point: &OperatingPoint| shape_distance(point, isl, osl);
-    let nearest = candidates.iter().map(distance).fold(f64::INFINITY, f64::min);
+    let mut other_shape = None;
+    let candidates: Vec<Candidate<'_>> = records
+        .iter()
+        .filter_map(|record| match candidate(record, isl, osl) {
+            Some(Ok(candidate)) => Some(candidate),
+            Some(Err(shape)) => {
+                other_shape.get_or_insert(shape);
+                None
+            }
+            None => None,
+        })
+        .collect();
+    let nearest = candidates.iter().map(|one| one.distance).fold(f64::INFINITY, f64::min);
     if nearest.is_infinite() {
-        return Err(CostError::NoUsableRecord {
-            group: group.to_owned(),
-            reason: why_unusable(records),
+        let group = group.to_owned();
+        return Err(match other_shape {
+            Some((isl, osl)) => CostError::OtherShape { group, isl: isl.get(), osl: osl.get() },
+            None => CostError::NoUsableRecord { group, reason: why_unusable(records) },
         });
     }
-    let candidates: Vec<OperatingPoint> =
-        candidates.into_iter().filter(|point| distance(point) <= nearest).collect();
-    let speed = |point: &OperatingPoint| point.requests_per_s.value.get();
-    let best = candidates
-        .iter()
-        .filter(|point| worst_excess(point, scenario).is_none_or(|(excess, ..)| excess <= 1.0))
-        .max_by(|a, b| speed(a).total_cmp(&speed(b)));
-    best.cloned().ok_or_else(|| objective_missed(group, &candidates, scenario))
-}
-
-/// How far two shapes are apart: 0 for the same, by ratios otherwise.
-fn shape_distance(point: &OperatingPoint, isl: Tokens, osl: Tokens) -> f64 {
-    let apart = |a: Tokens, b: Tokens| (a.as_f64() / b.as_f64()).ln().abs();
-    apart(point.measured_isl, isl) + apart(point.measured_osl, osl)
-}
-
-fn point(record: &Record, isl: Tokens, osl: Tokens) -> Option<OperatingPoint> {
-    if record.status != Status::Ok || record.depth.is_some_and(|depth| depth.get() > 0) {
-        return None;
+    let near = candidates.into_iter().filter(|one| one.distance <= nearest).collect();
+    let curve = curve::curve(near);
+    let bounds = Bounds::of(scenario);
+    match curve::best(&curve, &bounds) {
+        Some(point) => Ok(point),
+        None => Err(objective::missed(group, &curve, &bounds)),
     }
-    let measured_shape = (record.isl?, record.osl?);
-    let positive = |rate: &TokensPerSecond| rate.get() > 0.0;
-    let prefill = Estimate {
-        value: record.prefill_mean_tps.filter(positive)?,
-        low: record.prefill_ci95_low_tps.filter(positive),
-        high: record.prefill_ci95_high_tps,
-    };
-    let decode = record.decode_mean_tps.filter(positive).map(|value| Estimate {
-        value,
-        low: record.decode_ci95_low_tps.filter(positive),
-        high: record.decode_ci95_high_tps,
-    });
-    let decode = if osl.get() > 1 { Some(decode?) } else { None };
-    let batch = record.batch.or(record.concurrency).unwrap_or(1);
-
-    let same_shape = measured_shape == (isl, osl);
-    let seconds = seconds_per_request(isl, osl, prefill.value, decode.map(|rate| rate.value));
-    let measured = record.requests_per_s.filter(|rate| same_shape && rate.get() > 0.0);
-    let value = measured.unwrap_or(RequestsPerSecond::new(1.0 / seconds.get()));
-    // The interval of the whole request, as a share of its mean, is that of its two phases.
-    let at = |prefill: Option<TokensPerSecond>, decode: Option<Option<TokensPerSecond>>| {
-        let bound = seconds_per_request(isl, osl, prefill?, decode?);
-        Some(value * (seconds / bound))
-    };
-    let low = at(prefill.low, decode.map_or(Some(None), |rate| rate.low.map(Some)));
-    let high = at(prefill.high, decode.map_or(Some(None), |rate| rate.high.map(Some)));
-
-    let in_flight = f64::from(batch);
-    let ttft = record.ttft_mean_s.filter(|_| same_shape);
-    let tpot = record.tpot_mean_s.filter(|_| same_shape);
-    Some(OperatingPoint {
-        case_id: record.case_id.to_string(),
-        measured_isl: measured_shape.0,
-        measured_osl: measured_shape.1,
-        batch,
-        basis: if measured.is_some() { Label::Measured } else { Label::Derived },
-        prefill,
-        decode,
-        requests_per_s: Estimate { value, low, high },
-        prefill_share: Fraction::new(prefill_seconds(isl, prefill.value) / seconds),
-        ttft_s: ttft.unwrap_or_else(|| prefill_seconds(isl, prefill.value) * in_flight),
-        tpot_s: decode.map(|rate| tpot.unwrap_or(Seconds::new(in_flight / rate.value.get()))),
-    })
-}
-
-/// The bound a point exceeds most: by what factor, which bound, and what it reaches.
-fn worst_excess(point: &OperatingPoint, scenario: &Scenario) -> Option<(f64, String, String)> {
-    let bounds = [
-        ("TTFT", &scenario.objective.ttft_s, Some(point.ttft_s)),
-        ("TPOT", &scenario.objective.tpot_s, point.tpot_s),
-    ];
-    bounds
-        .into_iter()
-        .filter_map(|(name, bound, reached)| {
-            let (bound, reached) = (bound.as_ref()?.value, reached?);
-            let seconds = |time: Seconds| people::number(time.get());
-            Some((
-                reached / bound,
-                format!("{name} <= {} s", seconds(bound)),
-                format!("{name} {} s", seconds(reached)),
-            ))
-        })
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-}
-
-fn objective_missed(group: &str, points: &[OperatingPoint], scenario: &Scenario) -> CostError {
-    let nearest = points
-        .iter()
-        .filter_map(|point| worst_excess(point, scenario).map(|excess| (point, excess)))
-        .min_by(|a, b| a.1.0.total_cmp(&b.1.0));
-    let (case_id, objective, reached) = nearest.map_or_else(
-        || ("none".to_owned(), "the objective".to_owned(), "nothing".to_owned()),
-        |(point, (_, objective, reached))| (point.case_id.clone(), objective, reached),
-    );
-    CostError::ObjectiveMissed { group: group.to_owned(), objective, case_id, reached }
 }
 
 fn why_unusable(records: &[&Record]) -> String {
@@ -191,7 +103,8 @@ fn why_unusable(records: &[&Record]) -> String {
             None => "no case was measured to its end".to_owned(),
         }
     } else {
-        "no case at depth 0 has isl, osl and both a prefill and a decode rate".to_owned()
+        "no case at depth 0 has isl, osl and both a prefill and a decode rate, or requests a second"
+            .to_owned()
     }
 }
 
@@ -248,9 +161,9 @@ mod tests {
         assert!((chosen.requests_per_s.value.get() - 0.8).abs() < 1e-12);
         assert!((chosen.requests_per_s.low.unwrap().get() - 0.72).abs() < 1e-12);
         assert!((chosen.requests_per_s.high.unwrap().get() - 0.88).abs() < 1e-12);
-        assert!((chosen.prefill_share.get() - 0.2).abs() < 1e-12);
+        assert!((chosen.prefill_share.unwrap().get() - 0.2).abs() < 1e-12);
         // four prompts before the first token, four tokens a step
-        assert!((chosen.ttft_s.get() - 1.0).abs() < 1e-12);
+        assert!((chosen.ttft_s.unwrap().get() - 1.0).abs() < 1e-12);
         assert!((chosen.tpot_s.unwrap().get() - 4.0 / 63.0).abs() < 1e-12);
     }
 
@@ -264,7 +177,7 @@ mod tests {
         let chosen = choose(&[other, exact], &[]).unwrap();
         assert_eq!((chosen.case_id.as_str(), chosen.basis), ("exact", Label::Measured));
         assert_eq!(chosen.requests_per_s.value, RequestsPerSecond::new(0.25));
-        assert_eq!(chosen.ttft_s, Seconds::new(0.6));
+        assert_eq!(chosen.ttft_s, Some(Seconds::new(0.6)));
     }
 
     #[test]
@@ -278,7 +191,10 @@ mod tests {
         let one =
             choose(&[record("b1", 1, 256.0, 20.0)], &["demand.isl=512", "demand.osl=1"]).unwrap();
         assert!((one.requests_per_s.value.get() - 0.5).abs() < 1e-12);
-        assert_eq!((one.decode, one.prefill_share.get().to_bits()), (None, 1.0_f64.to_bits()));
+        assert_eq!(
+            (one.decode, one.prefill_share.unwrap().get().to_bits()),
+            (None, 1.0_f64.to_bits())
+        );
     }
 
     #[test]
@@ -289,6 +205,22 @@ mod tests {
         let error =
             choose(&records, &["objective.ttft_s=0.4", "objective.tpot_s=0.05"]).unwrap_err();
         insta::assert_snapshot!(error, @"model: no measured point meets TTFT <= 0.4 s; the nearest is b1 with TTFT 0.5 s; relax the objective or measure smaller batches");
+    }
+
+    #[test]
+    fn a_bound_on_what_nobody_measured_is_not_met() {
+        let mut server = record("server", 4, 1.0, 1.0);
+        server.prefill_mean_tps = None;
+        server.decode_mean_tps = None;
+        server.requests_per_s = Some(RequestsPerSecond::new(2.0));
+        server.ttft_mean_s = Some(Seconds::new(0.1));
+        assert!(choose(&[server.clone()], &["objective.ttft_s=0.2"]).is_ok());
+        let error = choose(&[server], &["objective.tpot_s=0.01"]).unwrap_err();
+        insta::assert_snapshot!(error, @"model: no measured point meets TPOT <= 0.01 s; the nearest is server with TPOT unknown; relax the objective or measure smaller batches");
+        // One token has no gap.
+        let one =
+            choose(&[record("b1", 1, 256.0, 21.0)], &["demand.osl=1", "objective.tpot_s=0.01"]);
+        assert!(one.is_ok());
     }
 
     #[test]
@@ -304,5 +236,33 @@ mod tests {
         let mut idle = record("x", 1, 1.0, 0.0);
         idle.error = None;
         assert!(matches!(choose(&[idle], &[]), Err(CostError::NoUsableRecord { .. })));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    use super::*;
+
+    /// A request a second, give or take a tenth.
+    pub(crate) fn any_point() -> OperatingPoint {
+        OperatingPoint {
+            run_id: "run".to_owned(),
+            case_id: "case".to_owned(),
+            upper_case_id: None,
+            measured_isl: Tokens::new(64),
+            measured_osl: Tokens::new(32),
+            batch: 1,
+            basis: Label::Measured,
+            prefill: None,
+            decode: None,
+            requests_per_s: Estimate {
+                value: RequestsPerSecond::new(1.0),
+                low: Some(RequestsPerSecond::new(0.9)),
+                high: Some(RequestsPerSecond::new(1.1)),
+            },
+            prefill_share: Some(Fraction::new(0.25)),
+            ttft_s: None,
+            tpot_s: None,
+        }
     }
 }

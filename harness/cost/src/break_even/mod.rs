@@ -1,21 +1,29 @@
 //! From which volume, and after which time, self-hosting is the cheaper.
 
+mod lines;
+
 use crate::figure::Machines;
+use crate::sizing::whole_machines;
 use freeweights_record::units::{
     Hours, RequestsPerYear, Usd, UsdPerHour, UsdPerRequest, UsdPerYear,
 };
+use lines::Lines;
 use serde::{Deserialize, Serialize};
 
 /// The self-hosted side: a staircase in machines with a slope for the energy of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SelfHosted {
-    /// What is paid whatever the number of machines: staff.
+    /// What is paid whatever the number of machines: staff, training, shared licences, network.
+    #[serde(rename = "shared_usd_per_year")]
     pub shared: UsdPerYear,
     /// What each machine costs, used or not.
+    #[serde(rename = "per_machine_usd_per_year")]
     pub per_machine: UsdPerYear,
-    /// What each request adds.
+    /// What each request adds: energy beyond idle, and batch work it takes the place of.
+    #[serde(rename = "per_request_usd")]
     pub per_request: UsdPerRequest,
     /// What one machine serves in a year, room for the peak left.
+    #[serde(rename = "capacity_requests_per_year")]
     pub capacity: RequestsPerYear,
     /// Machines that are paid and serve nothing.
     pub spares: Machines,
@@ -30,11 +38,17 @@ impl SelfHosted {
     /// machines of the scenario.
     #[must_use]
     pub fn bill_at(&self, volume: RequestsPerYear) -> Option<UsdPerYear> {
-        let serving = (volume / self.capacity * (1.0 - 1e-12)).ceil().max(1.0);
-        (serving <= self.machines_max.as_f64()).then(|| {
-            let machines = serving + self.spares.as_f64();
+        let serving = self.serving(volume);
+        (serving <= self.machines_max).then(|| {
+            let machines = serving.as_f64() + self.spares.as_f64();
             self.shared + self.per_machine * machines + self.per_request * volume
         })
+    }
+
+    /// Machines that serve a volume, at least one: `ceil(V / capacity)`.
+    #[must_use]
+    pub fn serving(&self, volume: RequestsPerYear) -> Machines {
+        whole_machines(volume / self.capacity)
     }
 }
 
@@ -62,7 +76,7 @@ pub struct Crossing {
 pub enum BreakEven {
     /// The volumes from which self-hosting is cheaper, one for each step of the staircase that
     /// starts above the API's line again. After the last one there is no such step within the
-    /// machines of the scenario.
+    /// machines of the scenario, unless the list is full at 64.
     At(Vec<Crossing>),
     /// There is none.
     Never(NeverReason),
@@ -72,7 +86,8 @@ pub enum BreakEven {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NeverReason {
-    /// The API charges no more for a request than the energy of ours.
+    /// The API charges no more for a request than ours adds to the bill, and nothing else makes up
+    /// for it.
     ApiAtOrBelowMarginal {
         /// What the API charges.
         api: UsdPerRequest,
@@ -92,64 +107,51 @@ pub enum NeverReason {
 }
 
 /// The most crossings that are listed.
-const CROSSINGS: f64 = 64.0;
+const CROSSINGS: usize = 64;
 
 /// Volume from which self-hosting is the cheaper.
 ///
 /// On `k` serving machines `V(k) = (shared + (k + spares) * per_machine - fixed_api) /
-/// (p_api - v_self)`, requests per year; it counts where `V(k) <= k * capacity`. "Never" where
-/// `p_api <= v_self`, or where no `k` of the scenario serves its `V(k)`.
+/// (p_api - v_self)`, requests per year; it counts where `(k - 1) * capacity <= V(k) <= k *
+/// capacity`, and a step that lies below the API's line from its start on counts from there. Where
+/// `p_api <= v_self` only that start can be below, as when the people who use an API cost more than
+/// those who run the machines. At most 64 crossings are listed.
 ///
 /// # Source
 /// Cost-volume-profit analysis; the step cost of machines makes the self-hosted side a staircase.
 #[must_use]
 pub fn break_even(own: SelfHosted, api: Hosted) -> BreakEven {
-    let margin = api.per_request - own.per_request;
-    if margin.get() <= 0.0 {
-        return BreakEven::Never(NeverReason::ApiAtOrBelowMarginal {
-            api: api.per_request,
-            marginal: own.per_request,
-        });
-    }
-    let overhead = own.shared + own.per_machine * own.spares.as_f64() - api.fixed;
-    let volume = |k: f64| {
-        RequestsPerYear::new(((overhead + own.per_machine * k).get() / margin.get()).max(0.0))
-    };
-    // What a full machine saves against the API beyond its own cost.
-    let full = margin * own.capacity;
-    let gain = full - own.per_machine;
+    let lines = Lines::of(own, api);
     let most = own.machines_max.as_f64();
-
-    let first = first_step(overhead, gain);
+    let first = lines.first_step();
     let Some(first) = first.filter(|first| *first <= most) else {
-        return BreakEven::Never(NeverReason::BeyondCapacity {
-            needed: volume(1.0),
-            capacity: own.capacity * most,
-            fleet: first.map(machines),
+        return BreakEven::Never(if lines.margin.get() <= 0.0 {
+            NeverReason::ApiAtOrBelowMarginal { api: api.per_request, marginal: own.per_request }
+        } else {
+            NeverReason::BeyondCapacity {
+                needed: lines.entry(1.0),
+                capacity: own.capacity * most,
+                fleet: first.map(machines),
+            }
         });
     };
-    // From this step on the next machine starts below the API's line.
-    let last = first_step(overhead + full, gain).map_or(most, |free| (free - 1.0).max(first));
-    let last = last.min(most).min(first + CROSSINGS - 1.0);
-    let mut crossings = Vec::new();
-    let mut step = first;
-    // A machine that costs more than it saves loses ground with every step.
-    while step <= last && gain * step >= overhead {
-        crossings.push(Crossing { requests_per_year: volume(step), machines: machines(step) });
+    let crossing =
+        |step| Crossing { requests_per_year: lines.entry(step), machines: machines(step) };
+    let mut crossings = vec![crossing(first)];
+    let mut step = lines.next_step(first);
+    while step <= most && lines.crosses(step) && crossings.len() < CROSSINGS {
+        crossings.push(crossing(step));
         step += 1.0;
     }
     BreakEven::At(crossings)
 }
 
-/// The first `k >= 1` with `k * gain >= overhead`.
-fn first_step(overhead: UsdPerYear, gain: UsdPerYear) -> Option<f64> {
-    if gain >= overhead {
-        Some(1.0)
-    } else if gain.get() > 0.0 {
-        Some((overhead / gain).ceil())
-    } else {
-        None
-    }
+/// The first volume from which self-hosting is the cheaper, or none: the first of [`break_even`].
+#[must_use]
+pub fn first_break_even(own: SelfHosted, api: Hosted) -> Option<RequestsPerYear> {
+    let lines = Lines::of(own, api);
+    let first = lines.first_step()?;
+    (first <= own.machines_max.as_f64()).then(|| lines.entry(first))
 }
 
 fn machines(count: f64) -> Machines {
@@ -262,6 +264,60 @@ mod tests {
             panic!("it is beyond capacity")
         };
         assert_eq!(fleet, Some(Machines::new(4)));
+    }
+
+    #[test]
+    fn people_who_use_an_api_can_cost_more_than_a_machine() {
+        // The API's requests are the cheaper, but it takes 5,000 a year of people, we 1,000 + 500.
+        let api =
+            Hosted { fixed: UsdPerYear::new(5_000.0), per_request: UsdPerRequest::new(0.001) };
+        assert_eq!(crossings(own(), api), [(0.0, 1)]);
+        // A machine of a million costs 500 and saves 100, so that the lead of 4,000 lasts for ten.
+        let api = Hosted { per_request: UsdPerRequest::new(0.001 + 0.000_1), ..api };
+        let many = SelfHosted { machines_max: Machines::new(100), ..own() };
+        // Step 9 starts at -4000 + 4500 - 800 = 300 below, step 10 at -4000 + 5000 - 900 = 100
+        // above: it is below from 1000 / 0.0001 on, and step 11 never is.
+        let list = crossings(many, api);
+        assert_eq!(list.iter().map(|one| one.1).collect::<Vec<_>>(), [1, 10]);
+        assert!((list[1].0 - 1e7).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_machine_that_pays_for_itself_pulls_the_bill_down_at_its_step() {
+        // Idle hours sold at a profit: each machine brings 500. 1000 - 500 k against 0.0005 V:
+        // half a million on the first one.
+        let own = SelfHosted {
+            per_machine: UsdPerYear::new(-500.0),
+            machines_max: Machines::new(9),
+            ..own()
+        };
+        let api = Hosted { fixed: UsdPerYear::new(0.0), per_request: UsdPerRequest::new(0.0012) };
+        // 0.0002 V meets 500 at 2.5 million, beyond the first; the second brings it to 0 at its
+        // start.
+        assert_eq!(crossings(own, api), [(1e6, 2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_crossing_is_the_first_of_all(
+            shared in 0.0..1e5_f64, per_machine in 1.0..1e4_f64, marginal in 0.0..0.01_f64,
+            capacity in 1e3..1e8_f64, price in 0.0..0.01_f64, most in 1_u32..100,
+        ) {
+            let own = SelfHosted {
+                shared: UsdPerYear::new(shared),
+                per_machine: UsdPerYear::new(per_machine),
+                per_request: UsdPerRequest::new(marginal),
+                capacity: RequestsPerYear::new(capacity),
+                spares: Machines::new(1),
+                machines_max: Machines::new(most),
+            };
+            let api = Hosted { per_request: UsdPerRequest::new(price), ..API };
+            let all = match break_even(own, api) {
+                BreakEven::At(list) => list.first().map(|first| first.requests_per_year),
+                BreakEven::Never(_) => None,
+            };
+            prop_assert_eq!(first_break_even(own, api), all);
+        }
     }
 
     #[test]
