@@ -47,9 +47,9 @@ impl ApiUsage {
     /// exceeds 1, or where the discount is negative or no number.
     pub fn check(&self) -> Result<(), CostError> {
         let shares = [
-            ("api.cache_read", self.cache_read),
-            ("api.cache_write", self.cache_write),
-            ("api.batch", self.batch),
+            ("demand.cached_share", self.cache_read),
+            ("demand.cache_write_share", self.cache_write),
+            ("api.batch_share", self.batch),
         ];
         for (name, share) in shares {
             if !(0.0..=1.0).contains(&share.get()) {
@@ -59,11 +59,11 @@ impl ApiUsage {
         let cached = self.cache_read + self.cache_write;
         if cached.get() > 1.0 {
             let rule = "what is read from the cache and what is written to it are at most the whole input, 1";
-            return Err(refused("api.cache_read", cached.get(), rule));
+            return Err(refused("demand.cached_share", cached.get(), rule));
         }
         let discount = self.batch_discount.get();
         if !(discount.is_finite() && discount >= 0.0) {
-            return Err(refused("api.batch_discount", discount, "it must be 0 or more"));
+            return Err(refused("api.batch_factor", discount, "it must be 0 or more"));
         }
         Ok(())
     }
@@ -85,9 +85,9 @@ mod tests {
         let whole = ApiUsage { cache_read: share(0.75), cache_write: share(0.25), ..plain };
         assert_eq!(whole.check(), Ok(()));
         let error = ApiUsage { cache_write: share(0.5), ..whole }.check().unwrap_err();
-        insta::assert_snapshot!(error, @"api.cache_read is 1.25, but what is read from the cache and what is written to it are at most the whole input, 1; correct it in the scenario or with --set api.cache_read=VALUE");
+        insta::assert_snapshot!(error, @"demand.cached_share is 1.25, but what is read from the cache and what is written to it are at most the whole input, 1; correct it in the scenario or with --set demand.cached_share=VALUE");
         let error = ApiUsage { batch: share(-0.1), ..plain }.check().unwrap_err();
-        insta::assert_snapshot!(error, @"api.batch is -0.1, but a share must lie between 0 and 1; correct it in the scenario or with --set api.batch=VALUE");
+        insta::assert_snapshot!(error, @"api.batch_share is -0.1, but a share must lie between 0 and 1; correct it in the scenario or with --set api.batch_share=VALUE");
         assert!(ApiUsage { cache_read: share(f64::NAN), ..plain }.check().is_err());
         assert!(ApiUsage { batch_discount: Ratio::new(-1.0), ..plain }.check().is_err());
     }

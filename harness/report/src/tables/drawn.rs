@@ -17,8 +17,8 @@ pub fn drawn(assessments: &[Assessment]) -> Grid {
         Column::number("p5", "P5"),
         Column::number("p50", "P50"),
         Column::number("p95", "P95"),
-        Column::text("unit", "unit").may_drop(1),
-        Column::number("exists", "of scenarios").may_drop(2),
+        Column::text("unit", "unit").may_drop(2),
+        Column::number("exists", "of scenarios").title_wraps(),
     ]));
     for assessment in assessments {
         let Some(simulation) = &assessment.simulation else { continue };
