@@ -40,7 +40,9 @@ pub(crate) fn against(
         BreakEven::Never(_) => None,
     };
     let never_because = match &crossing {
-        BreakEven::Never(reason) => Some(sentence::never(*reason, scenario)),
+        BreakEven::Never(reason) => {
+            Some(sentence::never(*reason, scenario, staircase.machines_max))
+        }
         BreakEven::At(_) => None,
     };
     let hourly = |year: UsdPerYear| UsdPerHour::new(year.get() / inputs.hours.get());

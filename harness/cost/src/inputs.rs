@@ -266,7 +266,9 @@ impl Inputs {
             per_request: terms.per_request(capacity),
             capacity: capacity * self.hours / self.peak_to_mean.get(),
             spares: self.spares,
-            machines_max: self.machines_max,
+            // The bill of this demand is for all the machines it needs, so break-even is looked
+            // for on that many too.
+            machines_max: self.machines_max.max(self.fleet().serving),
         }
     }
 

@@ -106,7 +106,7 @@ fn ending(api: &ApiComparison, assessment: &Assessment, scenario: &Scenario) -> 
         }
         (BreakEven::Never(NeverReason::BeyondCapacity { capacity, .. }), _) => format!(
             "; it never breaks even within the measured capacity of {}, {} requests a day",
-            machines(scenario),
+            machines(assessment.staircase.machines_max),
             daily(*capacity, scenario),
         ),
     }
@@ -133,7 +133,7 @@ fn marginal(scenario: &Scenario) -> &'static str {
 }
 
 /// Why there is no break-even, in words.
-pub(crate) fn never(reason: NeverReason, scenario: &Scenario) -> String {
+pub(crate) fn never(reason: NeverReason, scenario: &Scenario, most: Machines) -> String {
     match reason {
         NeverReason::ApiAtOrBelowMarginal { api, marginal } => format!(
             "the API charges {} USD for a request; {} {} USD here",
@@ -149,7 +149,7 @@ pub(crate) fn never(reason: NeverReason, scenario: &Scenario) -> String {
             format!(
                 "one machine would have to serve {} requests a day; the measured capacity of {} is {}, and {more}",
                 daily(needed, scenario),
-                machines(scenario),
+                machines(most),
                 daily(capacity, scenario),
             )
         }
@@ -157,8 +157,8 @@ pub(crate) fn never(reason: NeverReason, scenario: &Scenario) -> String {
 }
 
 /// The machines that break-even is looked for on.
-fn machines(scenario: &Scenario) -> String {
-    match scenario.hardware.machines_max.value.get() {
+fn machines(most: Machines) -> String {
+    match most.get() {
         1 => "this machine".to_owned(),
         most => format!("{} such machines", number(f64::from(most))),
     }

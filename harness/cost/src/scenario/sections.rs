@@ -62,7 +62,7 @@ section! {
         usable_share: Fraction => USABLE,
         /// Machines beyond those the peak needs.
         spares: Machines => WHOLE,
-        /// The most machines break-even is looked for on.
+        /// The most machines break-even is looked for on, or those the demand needs if they are more.
         machines_max: Machines => COUNT,
         /// Power under load as a share of the rated power, where nothing was measured.
         load_share_of_tdp: Fraction => POSITIVE,

@@ -213,3 +213,12 @@ fn a_price_of_tomorrow_is_told() {
     let early = at(jiff::civil::date(2026, 10, 1));
     insta::assert_snapshot!(early.iter().find(|note| note.starts_with("Prices dated")).unwrap(), @"Prices dated after today, 2026-10-01, whose dates cannot be right: openai/gpt-6.1-sol.");
 }
+
+#[test]
+fn a_demand_that_needs_more_machines_is_compared_on_all_of_them() {
+    // Nine machines at 250,000 requests a day, more than the one the preset looks at.
+    let assessment = plain(&["demand.requests_per_day=250_000"]);
+    let api = &assessment.apis[0];
+    assert!(api.ratio.get() < 1.0, "{}", api.ratio.get());
+    assert!(api.break_even_requests_per_day.is_some(), "{:?}", api.never_because);
+}
