@@ -3,6 +3,8 @@
 //! - [`isa`]: which instruction sets this CPU has, found at run time. No build flag is needed: fast
 //!   code is compiled for its own instruction set and entered only after the CPU was asked.
 //! - [`ceilings`]: how fast this machine can read memory and multiply, measured in this process.
+//! - [`matrix`]: products of quantised weights and activations.
+//! - [`pool`]: threads for loops that are over in microseconds.
 //!
 //! Every fast inner loop sits beside a slow, obvious reference twin, and a test asserts them
 //! together.
@@ -14,3 +16,5 @@
 
 pub mod ceilings;
 pub mod isa;
+pub mod matrix;
+pub mod pool;

@@ -1,0 +1,45 @@
+//! The slow, obvious product that the fast ones are held to.
+
+use super::activations::QuantisedRows;
+use super::multiply::Output;
+use super::packed::{PANEL, PackedMatrix};
+
+/// The outputs of one panel for every row of activations.
+///
+/// # Shapes
+/// See [`super::multiply_panels`].
+///
+/// # Accuracy
+/// Exact integers within a block, f32 across blocks, in order.
+///
+/// # Safety
+/// `output` must have the shape of the product, and nobody else may write to this panel of it.
+pub(super) unsafe fn panel(
+    weights: &PackedMatrix,
+    activations: &QuantisedRows,
+    panel: usize,
+    output: &Output<'_>,
+) {
+    let rows = panel * PANEL..((panel + 1) * PANEL).min(weights.rows());
+    for batch in 0..activations.rows() {
+        for row in rows.clone() {
+            // SAFETY: the row is one of the product's, in the panel that is ours.
+            unsafe { output.at(batch, row).write(dot(weights, row, activations, batch)) };
+        }
+    }
+}
+
+/// One output.
+fn dot(weights: &PackedMatrix, row: usize, activations: &QuantisedRows, batch: usize) -> f32 {
+    let offset = i32::from(weights.layout().offset);
+    let mut sum = 0.0;
+    for block in 0..weights.blocks() {
+        let (codes, scale, minimum) = weights.row_of_block(row, block);
+        let activation = activations.block(batch, block);
+        let products = codes.into_iter().zip(activation.codes);
+        let dot: i32 = products.map(|(w, a)| (i32::from(w) - offset) * i32::from(a)).sum();
+        sum += scale.to_f32() * activation.scale * dot as f32;
+        sum -= minimum.to_f32() * activation.scale * activation.negative_sum as f32;
+    }
+    sum
+}
