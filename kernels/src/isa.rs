@@ -2,6 +2,9 @@
 //!
 //! Not here: what any of them is worth. [`crate::ceilings`] measures that.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,13 +22,18 @@ pub enum Isa {
     /// VNNI is part of it because quantised kernels live on it: the few CPUs with AVX-512 but
     /// without VNNI are served as [`Isa::Avx2`].
     Avx512,
+    /// `x86_64` with all of [`Isa::Avx512`] and the matrix tiles `amx_tile`, `amx_int8`.
+    ///
+    /// Linux grants tiles to a process that asks: the first look at whether this set is available
+    /// asks, for all threads. Only products use tiles; elsewhere the set means [`Isa::Avx512`].
+    Amx,
     /// `aarch64` with `neon`.
     Neon,
 }
 
 impl Isa {
     /// Every set that this program knows, whether or not this CPU has it.
-    pub const ALL: [Self; 4] = [Self::Reference, Self::Avx2, Self::Avx512, Self::Neon];
+    pub const ALL: [Self; 5] = [Self::Reference, Self::Avx2, Self::Avx512, Self::Amx, Self::Neon];
 
     /// The sets that this CPU can run, slowest first; [`Isa::Reference`] is always there.
     #[must_use]
@@ -46,6 +54,7 @@ impl Isa {
             Self::Reference => true,
             Self::Avx2 => has_avx2(),
             Self::Avx512 => has_avx512(),
+            Self::Amx => has_amx(),
             Self::Neon => has_neon(),
         }
     }
@@ -57,6 +66,7 @@ impl Isa {
             Self::Reference => "reference",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Amx => "amx",
             Self::Neon => "neon",
         }
     }
@@ -101,7 +111,7 @@ impl std::error::Error for UnknownIsa {}
 /// The features that matter to inference and that this CPU has, by the names `/proc/cpuinfo` uses.
 ///
 /// The `amx_*` features are listed where the CPU has them and the operating system saves their
-/// state; nothing in this crate uses them.
+/// state.
 #[must_use]
 pub fn cpu_features() -> Vec<&'static str> {
     features_found().into_iter().filter_map(|(name, found)| found.then_some(name)).collect()
@@ -121,6 +131,16 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vnni")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_amx() -> bool {
+    has_avx512() && amx::usable()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_amx() -> bool {
+    false
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -145,7 +165,7 @@ fn has_neon() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 fn features_found() -> Vec<(&'static str, bool)> {
-    let amx = Amx::detect();
+    let amx = amx::Features::detect();
     vec![
         ("avx", is_x86_feature_detected!("avx")),
         ("avx2", is_x86_feature_detected!("avx2")),
@@ -178,49 +198,6 @@ fn features_found() -> Vec<(&'static str, bool)> {
     Vec::new()
 }
 
-/// The matrix tiles, which the standard library does not detect on stable Rust.
-#[cfg(target_arch = "x86_64")]
-#[derive(Debug, Clone, Copy, Default)]
-struct Amx {
-    int8: bool,
-    bf16: bool,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Amx {
-    /// # Source
-    /// Intel SDM volume 2, CPUID: leaf 1 ECX bit 27 `OSXSAVE`; leaf 7 EDX bit 22 `AMX-BF16`, 24
-    /// `AMX-TILE`, 25 `AMX-INT8`. Volume 1, chapter 13: XCR0 bits 17 and 18, the tile state that
-    /// the operating system saves.
-    fn detect() -> Self {
-        use std::arch::x86_64::{__cpuid, __cpuid_count, __get_cpuid_max};
-
-        const TILE_STATE: u64 = 0b11 << 17;
-        let bit = |word: u32, n: u32| word >> n & 1 == 1;
-
-        let (last_leaf, _) = __get_cpuid_max(0);
-        if last_leaf < 7 || !bit(__cpuid(1).ecx, 27) {
-            return Self::default();
-        }
-        // SAFETY: the `OSXSAVE` bit above says that XGETBV may be executed.
-        let saved = unsafe { enabled_state() };
-        let edx = __cpuid_count(7, 0).edx;
-        let tiles = bit(edx, 24) && saved & TILE_STATE == TILE_STATE;
-        Self { int8: tiles && bit(edx, 25), bf16: tiles && bit(edx, 22) }
-    }
-}
-
-/// The register states that the operating system saves for a thread: XCR0.
-///
-/// # Safety
-/// The CPU must report `OSXSAVE`.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "xsave")]
-unsafe fn enabled_state() -> u64 {
-    // SAFETY: the caller vouches for `OSXSAVE`, and register 0 exists wherever XGETBV does.
-    unsafe { std::arch::x86_64::_xgetbv(0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +214,7 @@ mod tests {
         let error = "sse9".parse::<Isa>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown instruction set \"sse9\"; use one of reference, avx2, avx512, neon"
+            "unknown instruction set \"sse9\"; use one of reference, avx2, avx512, amx, neon"
         );
     }
 

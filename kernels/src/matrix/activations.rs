@@ -66,7 +66,7 @@ impl QuantisedRows {
         match isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the CPU was asked for the set above.
-            Isa::Avx512 => unsafe { self.write_avx512(blocks) },
+            Isa::Avx512 | Isa::Amx => unsafe { self.write_avx512(blocks) },
             _ => self.write(blocks, quantise_block),
         }
     }

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
     _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
     _mm512_load_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
     _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_sllv_epi32, _mm512_srli_epi16, _mm512_store_si512,
+    _mm512_sllv_epi32, _mm512_srli_epi16, _mm512_store_si512, _mm512_sub_epi8,
 };
 use std::mem::MaybeUninit;
 
@@ -20,16 +20,19 @@ use super::activations::{QuantisedRows, TILE};
 use super::formats::BLOCK;
 use super::lines::{LINE, Line};
 use super::multiply::Output;
-use super::packed::{GROUP, PANEL, PackedMatrix};
+use super::packed::{GROUP, PANEL, PackedMatrix, RecordLayout};
 
 /// Rows of activations that a tile takes at most: what the registers hold.
 const ROWS: usize = 6;
 
 /// Blocks that are unpacked at a time: 27 KiB of the 32 to 48 KiB that first-level caches have.
-const CHUNK: usize = 24;
+pub(super) const CHUNK: usize = 24;
 
 /// Lines of an unpacked record: scales, minimums, and two lines for each group of columns.
-const UNPACKED: usize = 2 + 2 * BLOCK / GROUP;
+pub(super) const UNPACKED: usize = 2 + 2 * BLOCK / GROUP;
+
+/// Where records are unpacked.
+pub(super) type Memory = [MaybeUninit<Line>; CHUNK * UNPACKED];
 
 /// How far ahead of its use a line of weights is asked for, in bytes. The CPU looks ahead within a
 /// page of 4 KiB by itself; this carries it across the page's end.
@@ -74,10 +77,10 @@ pub(super) unsafe fn panel(
             (false, true) => task(0).tiles::<false, true>(records, blocks),
             (true, minimums) => {
                 #[expect(clippy::large_stack_arrays, reason = "small beside a stack; not filled")]
-                let mut memory = [const { MaybeUninit::uninit() }; CHUNK * UNPACKED];
+                let mut memory: Memory = [const { MaybeUninit::uninit() }; CHUNK * UNPACKED];
                 for (chunk, packed) in records.chunks(CHUNK * layout.lines()).enumerate() {
                     let blocks = packed.len() / layout.lines();
-                    let records = unpack(packed, layout.head_lines(), &mut memory);
+                    let records = unpack(packed, layout, 0, &mut memory);
                     if minimums {
                         task(chunk * CHUNK).tiles::<false, true>(records, blocks);
                     } else {
@@ -89,36 +92,56 @@ pub(super) unsafe fn panel(
     }
 }
 
-/// Records of four-bit codes as records of bytes.
+/// Records whose codes are bytes, `offset` less than they were.
+///
+/// Only formats without minimums have an offset, so that those of records with minimums stay as they
+/// are, below 128, and are the same signed and unsigned.
 #[target_feature(enable = "avx512f,avx512bw")]
-fn unpack<'m>(
+pub(super) fn unpack<'m>(
     packed: &[Line],
-    head: usize,
-    memory: &'m mut [MaybeUninit<Line>; CHUNK * UNPACKED],
+    layout: RecordLayout,
+    offset: u8,
+    memory: &'m mut Memory,
 ) -> &'m [Line] {
-    let groups = BLOCK / GROUP;
     let low_bits = _mm512_set1_epi8(15);
-    let mut written = 0;
-    for record in packed.chunks_exact(head + groups) {
-        let (head, codes) = record.split_at(head);
-        let unpacked = &mut memory[written..][..head.len() + 2 * groups];
-        written += unpacked.len();
-        let (unpacked_head, unpacked_codes) = unpacked.split_at_mut(head.len());
+    let offset = _mm512_set1_epi8(offset.cast_signed());
+    let head_lines = layout.head_lines();
+    let lines = head_lines + 2 * BLOCK / GROUP;
+    let records = packed.chunks_exact(layout.lines());
+    let written = records.len() * lines;
+    for (record, unpacked) in records.zip(memory.chunks_exact_mut(lines)) {
+        let (head, codes) = record.split_at(head_lines);
+        let (unpacked_head, unpacked_codes) = unpacked.split_at_mut(head_lines);
         for (to, from) in unpacked_head.iter_mut().zip(head) {
             to.write(*from);
         }
-        for (to, from) in unpacked_codes.chunks_exact_mut(2).zip(codes) {
-            // SAFETY: each line is one aligned vector.
-            unsafe {
-                let codes = _mm512_load_si512((&raw const *from).cast());
-                let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low_bits);
-                _mm512_store_si512(to[0].as_mut_ptr().cast(), _mm512_and_si512(codes, low_bits));
-                _mm512_store_si512(to[1].as_mut_ptr().cast(), high);
+        // SAFETY: each line is one aligned vector.
+        let load = |line: &Line| unsafe { _mm512_load_si512((&raw const *line).cast()) };
+        let store = |to: &mut MaybeUninit<Line>, codes| {
+            let codes = _mm512_sub_epi8(codes, offset);
+            // SAFETY: as above.
+            unsafe { _mm512_store_si512(to.as_mut_ptr().cast(), codes) };
+        };
+        if layout.nibbles {
+            for (to, from) in unpacked_codes.chunks_exact_mut(2).zip(codes) {
+                let codes = load(from);
+                store(&mut to[0], _mm512_and_si512(codes, low_bits));
+                store(&mut to[1], _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low_bits));
+            }
+        } else {
+            for (to, from) in unpacked_codes.iter_mut().zip(codes) {
+                store(to, load(from));
             }
         }
     }
     // SAFETY: every line up to here was written above.
     unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), written) }
+}
+
+/// Which of sixteen lanes are below `rows`.
+#[expect(clippy::cast_possible_truncation, reason = "at most sixteen bits are set")]
+pub(super) fn mask(rows: usize) -> u16 {
+    ((1_u32 << rows.min(16)) - 1) as u16
 }
 
 /// Some blocks of one panel, times every row of activations.
@@ -184,11 +207,7 @@ impl Task<'_> {
             // The compiler would otherwise keep a copy of it for each use.
             _mm512_set1_epi32(bits)
         });
-        let masks = [self.rows.min(16), self.rows.saturating_sub(16)].map(|rows| {
-            #[expect(clippy::cast_possible_truncation, reason = "at most sixteen bits are set")]
-            let mask = ((1_u32 << rows) - 1) as u16;
-            mask
-        });
+        let masks = [mask(self.rows), mask(self.rows.saturating_sub(16))];
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
         // SAFETY: pointers stay within the records of `blocks` blocks, and within the codes, scales
         // and sums of rows `first..first + M` of as many blocks; outputs are masked to the rows that
@@ -290,8 +309,15 @@ unsafe fn load_codes<const NIBBLES: bool>(codes: *const u8) -> [__m512i; 2] {
 #[target_feature(enable = "avx512f")]
 unsafe fn widen(line: *const u8) -> [__m512; 2] {
     // SAFETY: both are halves of the line.
-    unsafe {
-        let (low, high) = (line.cast(), line.add(LINE / 2).cast());
-        [_mm512_cvtph_ps(_mm256_load_si256(low)), _mm512_cvtph_ps(_mm256_load_si256(high))]
-    }
+    unsafe { [widen_half(line), widen_half(line.add(LINE / 2))] }
+}
+
+/// Half a line of halves.
+///
+/// # Safety
+/// The 32 bytes must be readable and aligned.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn widen_half(line: *const u8) -> __m512 {
+    // SAFETY: as the caller vouches.
+    unsafe { _mm512_cvtph_ps(_mm256_load_si256(line.cast())) }
 }

@@ -132,6 +132,8 @@ pub unsafe fn multiply_panels(
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
+                Isa::Amx => super::amx::panel(weights, activations, panel, output),
+                #[cfg(target_arch = "x86_64")]
                 Isa::Avx512 => super::avx512::panel(weights, activations, panel, output),
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx2 => super::avx2::panel(weights, activations, panel, output),
