@@ -29,7 +29,7 @@ const FEWEST: usize = 8;
 #[repr(C, align(64))]
 struct Dots([Line; TILE]);
 
-/// Tiles of sums that are under way: their stores take longer than their products.
+/// Tiles of sums in memory: some are still being stored while others are read.
 const RING: usize = 4;
 
 /// The outputs of one panel for every row of activations.
@@ -95,7 +95,7 @@ pub(super) unsafe fn panel(
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// Sets the shapes of the tiles: 0 is sums, 1 is activations, 2 is weights.
+/// Sets the shapes of the tiles: 0 and 1 are sums, 2 and 3 activations, 4 and 5 weights.
 ///
 /// # Source
 /// Intel SDM volume 2, `LDTILECFG`: byte 0 is the palette, the 16-bit words from byte 16 are bytes of
@@ -106,9 +106,11 @@ pub(super) unsafe fn panel(
 unsafe fn configure(rows: usize) {
     let mut shapes = Line::ZERO;
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-    for (tile, rows, row_bytes) in [(0, rows, LINE), (1, rows, BLOCK), (2, BLOCK / GROUP, LINE)] {
-        shapes.0[16 + 2 * tile] = row_bytes as u8;
-        shapes.0[48 + tile] = rows as u8;
+    for (tile, rows, row_bytes) in [(0, rows, LINE), (2, rows, BLOCK), (4, BLOCK / GROUP, LINE)] {
+        for tile in [tile, tile + 1] {
+            shapes.0[16 + 2 * tile] = row_bytes as u8;
+            shapes.0[48 + tile] = rows as u8;
+        }
     }
     shapes.0[0] = 1;
     // SAFETY: 64 bytes are read, and they hold a valid configuration.
@@ -132,6 +134,10 @@ struct Task<'a> {
 
 impl Task<'_> {
     /// The hot function.
+    ///
+    /// The tiles run ahead of the vectors: a turn stores the sums of one block, multiplies the block
+    /// after next, and loads the one two further. Written in that order, none waits for another; a
+    /// turn that did all for one block took half as long again.
     ///
     /// # Safety
     /// As [`panel`]; `records` must be `blocks` unpacked records with `head` lines before the codes,
@@ -165,17 +171,24 @@ impl Task<'_> {
             let codes = codes.as_ptr().add(place * BLOCK);
             let mut scales = scales.as_ptr().add(place);
             let mut negative_sums = negative_sums.as_ptr().add(place);
-            let product = |block: usize, dots: &mut MaybeUninit<Dots>| {
+            let at = |block: usize| {
+                // Past the end the last block is loaded again, and its product is left unused.
+                let block = block.min(blocks - 1);
                 let weights = records.add(block * record_bytes + (head + self.half) * LINE);
-                let codes = codes.add(block * tile_rows * BLOCK);
-                multiply_tile(codes, weights, dots.as_mut_ptr().cast());
+                (codes.add(block * tile_rows * BLOCK), weights)
             };
-            for (block, dots) in ring.iter_mut().enumerate().take(blocks.min(RING - 1)) {
-                product(block, dots);
-            }
+            load::<0>(at(0));
+            load::<1>(at(1));
+            multiply_and_load::<0>(at(2));
+            multiply_and_load::<1>(at(3));
             for block in 0..blocks {
-                if block + RING - 1 < blocks {
-                    product(block + RING - 1, &mut ring[(block + RING - 1) % RING]);
+                let dots = ring[block % RING].as_mut_ptr().cast();
+                if block % 2 == 0 {
+                    store::<0>(dots);
+                    multiply_and_load::<0>(at(block + 4));
+                } else {
+                    store::<1>(dots);
+                    multiply_and_load::<1>(at(block + 4));
                 }
                 let dots = ring[block % RING].as_ptr().cast::<Line>();
                 let record = records.add(block * record_bytes + self.half * LINE / 2);
@@ -203,28 +216,59 @@ impl Task<'_> {
     }
 }
 
-/// `dots = codes * weights`.
+/// Loads activations and weights into a set of tiles.
 ///
 /// # Safety
-/// The tiles must be configured for the shapes: `codes` `(rows, 32)` signed bytes, row after row;
-/// `weights` eight lines, each 128 bytes after the last; `dots` as many lines as rows.
+/// The tiles must be configured; `codes`: as many rows as configured of 32 bytes, one after the other;
+/// `weights`: eight lines, each two lines after the last.
 #[inline]
-unsafe fn multiply_tile(codes: *const u8, weights: *const u8, dots: *mut Line) {
+unsafe fn load<const SET: usize>((codes, weights): (*const u8, *const u8)) {
+    macro_rules! load {
+        ($codes:literal, $weights:literal) => {
+            asm!(
+                concat!("tileloadd tmm", $codes, ", [{codes} + {codes_stride}]"),
+                concat!("tileloadd tmm", $weights, ", [{weights} + {weights_stride}]"),
+                codes = in(reg) codes,
+                codes_stride = in(reg) BLOCK,
+                weights = in(reg) weights,
+                weights_stride = in(reg) 2 * LINE,
+                options(nostack, readonly),
+            )
+        };
+    }
+    // SAFETY: the caller vouches for the memory; the tiles are ours.
+    unsafe { if SET == 0 { load!(2, 4) } else { load!(3, 5) } }
+}
+
+/// Multiplies what a set of tiles holds, then loads it anew.
+///
+/// # Safety
+/// As [`load`].
+#[inline]
+unsafe fn multiply_and_load<const SET: usize>(next: (*const u8, *const u8)) {
     // SAFETY: the caller vouches for the memory; the tiles are ours.
     unsafe {
-        asm!(
-            "tilezero tmm0",
-            "tileloadd tmm1, [{codes} + {codes_stride}]",
-            "tileloadd tmm2, [{weights} + {weights_stride}]",
-            "tdpbssd tmm0, tmm1, tmm2",
-            "tilestored [{dots} + {dots_stride}], tmm0",
-            codes = in(reg) codes,
-            codes_stride = in(reg) BLOCK,
-            weights = in(reg) weights,
-            weights_stride = in(reg) 2 * LINE,
-            dots = in(reg) dots,
-            dots_stride = in(reg) LINE,
-            options(nostack),
-        );
+        if SET == 0 {
+            asm!("tilezero tmm0", "tdpbssd tmm0, tmm2, tmm4", options(nostack, nomem));
+        } else {
+            asm!("tilezero tmm1", "tdpbssd tmm1, tmm3, tmm5", options(nostack, nomem));
+        }
+        load::<SET>(next);
+    }
+}
+
+/// Stores the sums of a set of tiles.
+///
+/// # Safety
+/// The tiles must be configured, and `dots` must have as many lines as they have rows of sums.
+#[inline]
+unsafe fn store<const SET: usize>(dots: *mut Line) {
+    // SAFETY: the caller vouches for the memory.
+    unsafe {
+        if SET == 0 {
+            asm!("tilestored [{} + {}], tmm0", in(reg) dots, in(reg) LINE, options(nostack));
+        } else {
+            asm!("tilestored [{} + {}], tmm1", in(reg) dots, in(reg) LINE, options(nostack));
+        }
     }
 }
