@@ -22,7 +22,8 @@ pub enum Isa {
     /// VNNI is part of it because quantised kernels live on it: the few CPUs with AVX-512 but
     /// without VNNI are served as [`Isa::Avx2`].
     Avx512,
-    /// `x86_64` with all of [`Isa::Avx512`] and the matrix tiles `amx_tile`, `amx_int8`.
+    /// `x86_64` with all of [`Isa::Avx512`] `avx512_bf16`, and the matrix tiles `amx_tile`,
+    /// `amx_bf16`.
     ///
     /// Linux grants tiles to a process that asks: the first look at whether this set is available
     /// asks, for all threads. Only products use tiles; elsewhere the set means [`Isa::Avx512`].
@@ -135,7 +136,7 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 fn has_amx() -> bool {
-    has_avx512() && amx::usable()
+    has_avx512() && is_x86_feature_detected!("avx512bf16") && amx::usable()
 }
 
 #[cfg(not(target_arch = "x86_64"))]

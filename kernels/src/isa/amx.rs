@@ -34,12 +34,12 @@ impl Features {
     }
 }
 
-/// Whether this process may multiply int8 tiles. The first call asks the operating system.
+/// Whether this process may multiply bf16 tiles. The first call asks the operating system.
 ///
 /// Remembered, as the question takes a system call and, in a virtual machine, several more.
 pub(super) fn usable() -> bool {
     static USABLE: OnceLock<bool> = OnceLock::new();
-    *USABLE.get_or_init(|| Features::detect().int8 && granted())
+    *USABLE.get_or_init(|| Features::detect().bf16 && granted())
 }
 
 /// Asks for the tiles, for every thread of this process.

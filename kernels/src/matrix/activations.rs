@@ -3,7 +3,7 @@
 //! Not here: how weights are quantised; files bring them so.
 
 use super::formats::BLOCK;
-use super::lines::AlignedBytes;
+use super::lines::{AlignedBytes, Line};
 use crate::isa::Isa;
 
 /// Rows of activations that lie together: what one pass over a block of weights may take.
@@ -29,7 +29,13 @@ pub struct QuantisedRows {
     codes: AlignedBytes,
     scales: Vec<f32>,
     negative_sums: Vec<i32>,
+    /// The rows in bf16, in tiles of sixteen of which the last is filled up with zeros: tile, block,
+    /// row. Only for matrix tiles, and then only for enough rows.
+    bf16: Option<AlignedBytes>,
 }
+
+/// Rows from which matrix tiles are faster than vectors.
+pub(super) const FEWEST_FOR_TILES: usize = 24;
 
 /// One block of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +75,8 @@ impl QuantisedRows {
             Isa::Avx512 | Isa::Amx => unsafe { self.write_avx512(blocks) },
             _ => self.write(blocks, quantise_block),
         }
+        let tiles = isa == Isa::Amx && self.rows >= FEWEST_FOR_TILES;
+        self.bf16 = tiles.then(|| self.round(values));
     }
 
     /// Rows held.
@@ -108,6 +116,33 @@ impl QuantisedRows {
         self.write(values, |values| quantise_block_avx512(values));
     }
 
+    /// The rows in bf16. The memory is that of the last time, if it is large enough.
+    fn round(&mut self, values: &[f32]) -> AlignedBytes {
+        let (rows, blocks) = (self.rows.next_multiple_of(TILE), self.columns / BLOCK);
+        let bytes = rows * blocks * size_of::<Line>();
+        let mut memory = self.bf16.take().unwrap_or_default();
+        memory.grow(bytes);
+        let (lines, _) = memory.bytes_mut()[..bytes].as_chunks_mut::<{ size_of::<Line>() }>();
+        for row in 0..rows {
+            let line = |block| (row / TILE * blocks + block) * TILE + row % TILE;
+            match values.chunks_exact(self.columns).nth(row) {
+                Some(values) => {
+                    let (values, _) = values.as_chunks::<BLOCK>();
+                    for (block, values) in values.iter().enumerate() {
+                        round_block(values, &mut lines[line(block)]);
+                    }
+                }
+                None => (0..blocks).for_each(|block| lines[line(block)].fill(0)),
+            }
+        }
+        memory
+    }
+
+    /// The rows in bf16, if matrix tiles are to be used.
+    pub(super) fn bf16(&self) -> Option<&[Line]> {
+        self.bf16.as_ref().map(AlignedBytes::lines)
+    }
+
     /// Where a row's block is, counted in blocks from the first.
     pub(super) fn place(&self, row: usize, block: usize) -> usize {
         let (first, blocks) = (row / TILE * TILE, self.columns / BLOCK);
@@ -139,6 +174,21 @@ impl QuantisedRows {
 /// One division by the scale, as a factor; 0 where the block is too small to divide by.
 fn inverse(maximum: f32) -> f32 {
     if maximum >= 127.0 * f32::MIN_POSITIVE { 127.0 / maximum } else { 0.0 }
+}
+
+/// To the nearest bf16, ties to even.
+fn round_block(values: &[f32; BLOCK], line: &mut [u8; 2 * BLOCK]) {
+    let (pairs, _) = line.as_chunks_mut::<2>();
+    for (pair, value) in pairs.iter_mut().zip(values) {
+        *pair = round_to_bf16(*value).to_le_bytes();
+    }
+}
+
+/// The bits of the nearest bf16, ties to even; a NaN may become infinite.
+pub(super) fn round_to_bf16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let [_, _, low, high] = bits.wrapping_add(0x7fff + (bits >> 16 & 1)).to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 /// The slow twin.

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
     _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
     _mm512_load_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
     _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_sllv_epi32, _mm512_srli_epi16, _mm512_store_si512, _mm512_sub_epi8,
+    _mm512_sllv_epi32, _mm512_srli_epi16, _mm512_store_si512,
 };
 use std::mem::MaybeUninit;
 
@@ -26,13 +26,13 @@ use super::packed::{GROUP, PANEL, PackedMatrix, RecordLayout};
 const ROWS: usize = 6;
 
 /// Blocks that are unpacked at a time: 27 KiB of the 32 to 48 KiB that first-level caches have.
-pub(super) const CHUNK: usize = 24;
+const CHUNK: usize = 24;
 
 /// Lines of an unpacked record: scales, minimums, and two lines for each group of columns.
-pub(super) const UNPACKED: usize = 2 + 2 * BLOCK / GROUP;
+const UNPACKED: usize = 2 + 2 * BLOCK / GROUP;
 
 /// Where records are unpacked.
-pub(super) type Memory = [MaybeUninit<Line>; CHUNK * UNPACKED];
+type Memory = [MaybeUninit<Line>; CHUNK * UNPACKED];
 
 /// How far ahead of its use a line of weights is asked for, in bytes. The CPU looks ahead within a
 /// page of 4 KiB by itself; this carries it across the page's end.
@@ -80,7 +80,7 @@ pub(super) unsafe fn panel(
                 let mut memory: Memory = [const { MaybeUninit::uninit() }; CHUNK * UNPACKED];
                 for (chunk, packed) in records.chunks(CHUNK * layout.lines()).enumerate() {
                     let blocks = packed.len() / layout.lines();
-                    let records = unpack(packed, layout, 0, &mut memory);
+                    let records = unpack(packed, layout, &mut memory);
                     if minimums {
                         task(chunk * CHUNK).tiles::<false, true>(records, blocks);
                     } else {
@@ -92,19 +92,10 @@ pub(super) unsafe fn panel(
     }
 }
 
-/// Records whose codes are bytes, `offset` less than they were.
-///
-/// Only formats without minimums have an offset, so that those of records with minimums stay as they
-/// are, below 128, and are the same signed and unsigned.
+/// Records of four-bit codes as records of bytes.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn unpack<'m>(
-    packed: &[Line],
-    layout: RecordLayout,
-    offset: u8,
-    memory: &'m mut Memory,
-) -> &'m [Line] {
+fn unpack<'m>(packed: &[Line], layout: RecordLayout, memory: &'m mut Memory) -> &'m [Line] {
     let low_bits = _mm512_set1_epi8(15);
-    let offset = _mm512_set1_epi8(offset.cast_signed());
     let head_lines = layout.head_lines();
     let lines = head_lines + 2 * BLOCK / GROUP;
     let records = packed.chunks_exact(layout.lines());
@@ -115,22 +106,13 @@ pub(super) fn unpack<'m>(
         for (to, from) in unpacked_head.iter_mut().zip(head) {
             to.write(*from);
         }
-        // SAFETY: each line is one aligned vector.
-        let load = |line: &Line| unsafe { _mm512_load_si512((&raw const *line).cast()) };
-        let store = |to: &mut MaybeUninit<Line>, codes| {
-            let codes = _mm512_sub_epi8(codes, offset);
-            // SAFETY: as above.
-            unsafe { _mm512_store_si512(to.as_mut_ptr().cast(), codes) };
-        };
-        if layout.nibbles {
-            for (to, from) in unpacked_codes.chunks_exact_mut(2).zip(codes) {
-                let codes = load(from);
-                store(&mut to[0], _mm512_and_si512(codes, low_bits));
-                store(&mut to[1], _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low_bits));
-            }
-        } else {
-            for (to, from) in unpacked_codes.iter_mut().zip(codes) {
-                store(to, load(from));
+        for (to, from) in unpacked_codes.chunks_exact_mut(2).zip(codes) {
+            // SAFETY: each line is one aligned vector.
+            unsafe {
+                let codes = _mm512_load_si512((&raw const *from).cast());
+                let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low_bits);
+                _mm512_store_si512(to[0].as_mut_ptr().cast(), _mm512_and_si512(codes, low_bits));
+                _mm512_store_si512(to[1].as_mut_ptr().cast(), high);
             }
         }
     }
@@ -140,7 +122,7 @@ pub(super) fn unpack<'m>(
 
 /// Which of sixteen lanes are below `rows`.
 #[expect(clippy::cast_possible_truncation, reason = "at most sixteen bits are set")]
-pub(super) fn mask(rows: usize) -> u16 {
+fn mask(rows: usize) -> u16 {
     ((1_u32 << rows.min(16)) - 1) as u16
 }
 
