@@ -14,15 +14,16 @@
 use std::arch::asm;
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm_cvtsi32_si128, _mm512_and_si512, _mm512_cvtepi32_ps,
-    _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_load_si512, _mm512_loadu_si512, _mm512_mul_ps,
-    _mm512_permutexvar_epi16, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_srl_epi32, _mm512_srli_epi16, _mm512_store_si512,
+    _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_si512,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_permutexvar_epi16,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_srl_epi32, _mm512_srli_epi16,
+    _mm512_store_ps, _mm512_store_si512,
 };
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::activations::{QuantisedRows, TILE};
-use super::avx512::{self, widen_half};
+use super::avx512::{self, mask, widen_half};
 use super::formats::BLOCK;
 use super::lines::{LINE, Line};
 use super::multiply::Output;
@@ -199,7 +200,6 @@ struct Task<'a> {
 }
 
 /// The sums of one tile, in memory.
-#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Sums([[f32; 16]; 16]);
 
@@ -210,21 +210,39 @@ impl Task<'_> {
     /// # Safety
     /// As [`panels`]; `first` and `second` must have as many blocks of 16 lines as are unpacked, and
     /// the tiles must be configured.
+    #[target_feature(enable = "avx512f")]
     unsafe fn run(&self, first: *const Line, second: *const Line) {
-        let mut sums = [[Sums([[0.0; 16]; 16]); 2]; 2];
-        if self.carry {
-            self.each_output(|at, output| {
-                // SAFETY: the output is of this panel, and was written by the blocks before.
-                sums[at[0]][at[1]].0[at[2]][at[3]] = unsafe { output.read() };
-            });
+        let mut memory = MaybeUninit::<[[Sums; 2]; 2]>::uninit();
+        let sums = memory.as_mut_ptr().cast::<[f32; 16]>();
+        // SAFETY: the sums are four tiles; each is written in whole before it is read, but for rows
+        // and lanes that are no output.
+        unsafe {
+            if self.carry {
+                self.each_row(sums, |sums, output, mask| {
+                    _mm512_store_ps(sums.cast(), _mm512_maskz_loadu_ps(mask, output));
+                });
+                asm!(
+                    "tileloadd tmm0, [{sums} + {line}]",
+                    "tileloadd tmm1, [{sums} + {line} + 1024]",
+                    "tileloadd tmm2, [{sums} + {line} + 2048]",
+                    "tileloadd tmm3, [{sums} + {line} + 3072]",
+                    sums = in(reg) sums,
+                    line = in(reg) LINE,
+                    options(nostack),
+                );
+            } else {
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
+                    options(nostack, nomem),
+                );
+            }
         }
         // SAFETY: each pointer is used for as many blocks as there are; each of the sums is a tile.
         unsafe {
             asm!(
-                "tileloadd tmm0, [{sums} + {line}]",
-                "tileloadd tmm1, [{sums} + {line} + 1024]",
-                "tileloadd tmm2, [{sums} + {line} + 2048]",
-                "tileloadd tmm3, [{sums} + {line} + 3072]",
                 "2:",
                 "tileloadd tmm4, [{first} + {line}]",
                 "tileloadd tmm6, [{weights} + {line}]",
@@ -243,7 +261,7 @@ impl Task<'_> {
                 "tilestored [{sums} + {line} + 1024], tmm1",
                 "tilestored [{sums} + {line} + 2048], tmm2",
                 "tilestored [{sums} + {line} + 3072], tmm3",
-                sums = in(reg) &raw mut sums,
+                sums = in(reg) sums,
                 line = in(reg) LINE,
                 first = inout(reg) first => _,
                 second = inout(reg) second => _,
@@ -252,20 +270,35 @@ impl Task<'_> {
                 options(nostack),
             );
         }
-        self.each_output(|at, output| {
-            // SAFETY: the output is of this panel, which is ours alone.
-            unsafe { output.write(sums[at[0]][at[1]].0[at[2]][at[3]]) };
-        });
+        // SAFETY: as above, and the outputs are of this panel, which is ours alone.
+        unsafe {
+            self.each_row(sums, |sums, output, mask| {
+                _mm512_mask_storeu_ps(output, mask, _mm512_load_ps(sums.cast()));
+            });
+        }
     }
 
-    /// Names each output: which tile of activations, which half, which row of each; and its place.
+    /// Names each row of sixteen sums, where it goes, and which of its lanes are outputs.
+    ///
+    /// # Safety
+    /// `sums` must be four tiles, and the outputs must be of the panel.
     #[inline]
-    fn each_output(&self, mut each: impl FnMut([usize; 4], *mut f32)) {
+    unsafe fn each_row(
+        &self,
+        sums: *mut [f32; 16],
+        mut each: impl FnMut(*mut [f32; 16], *mut f32, u16),
+    ) {
         for (m, batch) in self.batch.clone().enumerate() {
-            // SAFETY: the first row of the panel, for a row of activations that there is.
-            let output = unsafe { self.output.at(batch, self.rows.start) };
-            for n in 0..self.rows.len() {
-                each([m / 16, n / 16, m % 16, n % 16], output.wrapping_add(n));
+            for (half, rows) in [self.rows.len(), self.rows.len().saturating_sub(16)]
+                .into_iter()
+                .enumerate()
+                .filter(|(_, rows)| *rows > 0)
+            {
+                // SAFETY: within four tiles, as `m` is below 32; and an output of the panel.
+                unsafe {
+                    let sums = sums.add((m / 16 * 2 + half) * 16 + m % 16);
+                    each(sums, self.output.at(batch, self.rows.start + 16 * half), mask(rows));
+                }
             }
         }
     }

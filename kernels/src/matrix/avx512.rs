@@ -122,7 +122,7 @@ fn unpack<'m>(packed: &[Line], layout: RecordLayout, memory: &'m mut Memory) -> 
 
 /// Which of sixteen lanes are below `rows`.
 #[expect(clippy::cast_possible_truncation, reason = "at most sixteen bits are set")]
-fn mask(rows: usize) -> u16 {
+pub(super) fn mask(rows: usize) -> u16 {
     ((1_u32 << rows.min(16)) - 1) as u16
 }
 
