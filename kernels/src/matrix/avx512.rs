@@ -279,6 +279,9 @@ unsafe fn load_codes<const NIBBLES: bool>(codes: *const u8) -> [__m512i; 2] {
             let high = _mm512_and_si512(first, _mm512_set1_epi8(0xf0_u8.cast_signed()));
             [low, high]
         } else {
+            // Also where bytes were unpacked before: there it asks for what is at hand.
+            _mm_prefetch::<_MM_HINT_T0>(codes.wrapping_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T0>(codes.wrapping_add(AHEAD + LINE).cast());
             [first, _mm512_load_si512(codes.add(LINE).cast())]
         }
     }

@@ -6,7 +6,8 @@
 //! - [`multiply`](fn@multiply): the product, on one thread or on a [`Pool`](crate::pool::Pool).
 //!
 //! The arithmetic is in integers within a block of 32 columns, exact on every instruction set, and
-//! in f32 across blocks; instruction sets differ in the rounding of the latter only.
+//! in f32 across blocks; instruction sets differ in the rounding of the latter only. The exception
+//! is [`Isa::Amx`](crate::isa::Isa::Amx) for many rows of activations: bf16, nearer to exact.
 //!
 //! # What is not here
 //!
