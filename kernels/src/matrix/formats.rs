@@ -1,7 +1,7 @@
 //! The block formats of GGUF files, byte for byte.
 //!
 //! A row of a matrix is cut into blocks of equally many weights; a block holds small integers and
-//! the scale that makes numbers of them. Not here: how kernels keep them (see [`super::packed`]).
+//! the scale that makes numbers of them. Not here: how kernels keep them (see [`super::PackedMatrix`]).
 //!
 //! # Source
 //! `ggml-common.h` of llama.cpp, and the GGUF specification.
