@@ -276,6 +276,7 @@ const fn yearly(amount: Usd) -> UsdPerYear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::energy::{energy_of_duty_cycle, yearly_energy_cost};
     use crate::finance::{yearly_capital_cost, yearly_maintenance};
     use crate::utilisation::busy_hours;
     use freeweights_record::units::{RequestsPerYear, Usd, Years};
@@ -393,6 +394,20 @@ mod tests {
             let parts = terms.shared() + terms.per_machine() * f64::from(count)
                 + terms.per_request(capacity) * requests;
             prop_assert!((bill - parts).get().abs() <= 1e-9 * parts.get().abs().max(1e6));
+        }
+
+        #[test]
+        fn the_energy_of_a_bill_is_that_of_its_duty_cycle(
+            terms in any_terms(), count in 1_u32..50, share in 0.0..1.0_f64,
+        ) {
+            let terms = Terms { sold_share: Fraction::new(0.0), ..terms };
+            let time = Hours::new(8_760.0 * f64::from(count));
+            let bill = terms.bill(Machines::new(count), time * share).unwrap();
+            let Tenure::Own { idle, load, pue, electricity, .. } = terms.tenure else { panic!() };
+            let duty = energy_of_duty_cycle(idle, load, Fraction::new(share), time, pue);
+            let paid = bill.of(ComponentKind::EnergyActive) + bill.of(ComponentKind::EnergyIdle);
+            let known = yearly_energy_cost(duty, electricity);
+            prop_assert!((paid - known).get().abs() <= 1e-9 * known.get().max(1.0));
         }
 
         #[test]
