@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use freeweights_kernels::ceilings::{Ceilings, Options};
 use freeweights_kernels::isa::Isa;
-use freeweights_kernels::matrix::{F16, Format, PackedMatrix, QuantisedRows, multiply_on};
+use freeweights_kernels::matrix::{Activations, F16, Format, PackedMatrix, multiply_on};
 use freeweights_kernels::pool::Pool;
 
 /// `(rows, columns)` of `SmolLM2-135M` and of a model of a billion weights.
@@ -29,6 +29,12 @@ const SHAPES: [(usize, usize); 8] = [
 const BEYOND_CACHES: usize = 256 << 20;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for format in Format::ALL {
+        println!(
+            "packs {format}: {:.0} MB/s of stored bytes, one thread",
+            pack_rate(format)? / 1e6
+        );
+    }
     let isa = match std::env::args().nth(1) {
         Some(name) => name.parse()?,
         None => Isa::best(),
@@ -62,12 +68,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Copies of a matrix whose codes are noise.
-fn weights(
-    format: Format,
-    rows: usize,
-    columns: usize,
-) -> Result<Vec<PackedMatrix>, Box<dyn std::error::Error>> {
+/// Stored bytes per second that become a packed matrix, the best of some.
+fn pack_rate(format: Format) -> Result<f64, Box<dyn std::error::Error>> {
+    let (rows, columns) = (2048, 2048);
+    let bytes = stored(format, rows, columns);
+    let mut best = f64::INFINITY;
+    for _ in 0..9 {
+        let start = Instant::now();
+        std::hint::black_box(PackedMatrix::pack(&bytes, format, rows, columns)?);
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(bytes.len() as f64 / best)
+}
+
+/// Stored blocks whose codes are noise.
+fn stored(format: Format, rows: usize, columns: usize) -> Vec<u8> {
     let mut bytes = vec![0; rows * columns / format.block_weights() * format.block_bytes()];
     let mut noise = 1_u64;
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
@@ -77,6 +92,16 @@ fn weights(
         }
         block[..2].copy_from_slice(&F16::from_f32(0.01).to_bits().to_le_bytes());
     }
+    bytes
+}
+
+/// Copies of a matrix.
+fn weights(
+    format: Format,
+    rows: usize,
+    columns: usize,
+) -> Result<Vec<PackedMatrix>, Box<dyn std::error::Error>> {
+    let bytes = stored(format, rows, columns);
     let packed = PackedMatrix::pack(&bytes, format, rows, columns)?;
     let copies = BEYOND_CACHES.div_ceil(packed.bytes());
     Ok(vec![packed; copies])
@@ -86,8 +111,8 @@ fn weights(
 fn seconds(pool: &Pool, isa: Isa, weights: &[PackedMatrix], batch: usize) -> f64 {
     let (rows, columns) = (weights[0].rows(), weights[0].columns());
     let values: Vec<f32> = (0..batch * columns).map(|i| (i as f32).sin()).collect();
-    let mut activations = QuantisedRows::new();
-    activations.quantise(isa, &values, columns);
+    let mut activations = Activations::new();
+    activations.fill(isa, weights[0].forms(isa, batch), &values, columns);
     let mut output = vec![0.0; batch * rows];
     // Some products between two looks at the clock, some looks, and no longer than patience lasts.
     let start = Instant::now();

@@ -3,7 +3,7 @@
 //! Not here: what any of them is worth. [`crate::ceilings`] measures that.
 
 #[cfg(target_arch = "x86_64")]
-mod amx;
+pub(crate) mod amx;
 
 use std::fmt;
 use std::str::FromStr;

@@ -34,7 +34,7 @@ pub struct Pool {
 /// A counter on cache lines of its own: threads that spin on one must not slow down the others.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub(crate) struct Apart<T>(pub(crate) T);
 
 #[derive(Debug)]
 struct Shared {
@@ -121,10 +121,11 @@ impl Pool {
         // The workers borrow the closure: a panic here must wait for them.
         let ours = catch_unwind(AssertUnwindSafe(|| closure(0, self.shared.threads)));
         spin_until(|| self.shared.busy.0.load(Ordering::Acquire) == 0, None);
+        // Before our own panic goes on: the next call must not find that of this one.
+        let panicked = self.shared.panicked.swap(false, Ordering::Relaxed);
         if let Err(panic) = ours {
             resume_unwind(panic);
         }
-        let panicked = self.shared.panicked.swap(false, Ordering::Relaxed);
         assert!(!panicked, "a thread of the pool panicked");
     }
 
@@ -198,7 +199,7 @@ impl Shared {
 }
 
 /// Waits; false if the limit passed first.
-fn spin_until(done: impl Fn() -> bool, limit: Option<Duration>) -> bool {
+pub(crate) fn spin_until(done: impl Fn() -> bool, limit: Option<Duration>) -> bool {
     for _ in 0..SPINS {
         if done() {
             return true;

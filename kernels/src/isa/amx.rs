@@ -2,6 +2,7 @@
 //!
 //! Not here: their use. [`crate::matrix`] multiplies with them.
 
+use std::arch::asm;
 use std::sync::OnceLock;
 
 /// What the CPU has, and the operating system saves when threads switch.
@@ -75,6 +76,52 @@ fn granted() -> bool {
     false
 }
 
+/// The shapes of the eight tiles of a thread.
+#[repr(C, align(64))]
+struct Shapes([u8; 64]);
+
+/// Tiles of 16 rows of 64 bytes on this thread. Dropped, it gives back the shapes it found: other
+/// code of the process may have set them once and rely on it, as candle does.
+pub(crate) struct Tiles {
+    found: Shapes,
+}
+
+impl Tiles {
+    /// Sets all eight tiles.
+    ///
+    /// # Source
+    /// Intel SDM volume 2, `LDTILECFG`: byte 0 is the palette, the 16-bit words from byte 16 are
+    /// bytes of a row, the bytes from 48 are rows.
+    ///
+    /// # Safety
+    /// The CPU must have tiles, and the operating system must have granted them.
+    pub(crate) unsafe fn configure() -> Self {
+        let mut shapes = Shapes([0; 64]);
+        shapes.0[0] = 1;
+        for tile in 0..8 {
+            shapes.0[16 + 2 * tile] = 64;
+            shapes.0[48 + tile] = 16;
+        }
+        let mut found = Shapes([0; 64]);
+        // SAFETY: 64 bytes are written, and 64 are read, which hold a valid configuration.
+        unsafe {
+            asm!("sttilecfg [{}]", in(reg) &raw mut found, options(nostack));
+            asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, readonly));
+        }
+        Self { found }
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        // SAFETY: the shapes are those that this thread had; all zeros, if it had none, release the
+        // tiles.
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) &raw const self.found, options(nostack, readonly));
+        }
+    }
+}
+
 /// The register states that the operating system saves for a thread: XCR0.
 ///
 /// # Safety
@@ -83,4 +130,34 @@ fn granted() -> bool {
 unsafe fn enabled_state() -> u64 {
     // SAFETY: the caller vouches for `OSXSAVE`, and register 0 exists wherever XGETBV does.
     unsafe { std::arch::x86_64::_xgetbv(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shapes() -> [u8; 64] {
+        let mut shapes = Shapes([0; 64]);
+        // SAFETY: 64 bytes are written.
+        unsafe { asm!("sttilecfg [{}]", in(reg) &raw mut shapes, options(nostack)) };
+        shapes.0
+    }
+
+    #[test]
+    fn tiles_are_given_back_as_they_were_found() {
+        if !usable() {
+            return;
+        }
+        assert_eq!(shapes(), [0; 64]);
+        {
+            // SAFETY: the process was granted tiles.
+            let _ours = unsafe { Tiles::configure() };
+            let outer = shapes();
+            assert_eq!((outer[0], outer[16], outer[48]), (1, 64, 16));
+            // SAFETY: as above.
+            drop(unsafe { Tiles::configure() });
+            assert_eq!(shapes(), outer);
+        }
+        assert_eq!(shapes(), [0; 64]);
+    }
 }

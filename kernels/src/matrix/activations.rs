@@ -1,82 +1,188 @@
-//! Activations in eight bits: a scale for each 32 of them.
+//! Activations in the forms in which products take them, filled row by row.
 //!
 //! Not here: how weights are quantised; files bring them so.
 
+use std::ops::BitOr;
+
+use super::bf16::{self, Bf16Block};
 use super::formats::BLOCK;
-use super::lines::{AlignedBytes, Line};
+use super::lines::{LINE, Line, SharedLines};
+use super::quantise::{self, QuantisedBlock};
 use crate::isa::Isa;
 
 /// Rows of activations that lie together: what one pass over a block of weights may take.
-pub(super) const TILE: usize = 16;
+pub(crate) const TILE: usize = 16;
 
-/// Rows of activations, quantised: `activation = scale * code`.
+/// The forms in which activations are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forms {
+    /// Eight-bit codes with a scale for each 32, for products with quantised weights.
+    pub int8: bool,
+    /// bf16, for matrix tiles.
+    pub bf16: bool,
+    /// As they are.
+    pub f32: bool,
+}
+
+impl BitOr for Forms {
+    type Output = Self;
+
+    /// All forms that either asks for.
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            int8: self.int8 | other.int8,
+            bf16: self.bf16 | other.bf16,
+            f32: self.f32 | other.f32,
+        }
+    }
+}
+
+/// Rows of activations, ready for products.
 ///
 /// # Shapes
-/// `(rows, columns)`; a scale and a sum for each `(row, block of 32 columns)`.
+/// `(rows, columns)`; in the eight-bit form `activation = scale * code`, with a scale and a sum for
+/// each `(row, block of 32 columns)`.
 ///
 /// # Layout
-/// Sixteen neighbouring rows are a tile; the last tile has as many rows as are left. In a tile, block
-/// after block: the 32 codes of each row. Scales and sums lie likewise: tile, block, row.
+/// Sixteen neighbouring rows are a tile.
+///
+/// - int8: the last tile has as many rows as are left. In a tile, block after block: the 32 codes of
+///   each row. Scales and sums lie likewise: tile, block, row.
+/// - bf16: the last tile, and the last block of a row, are filled up with zeros. Tile, block, row: a
+///   cache line of 32 columns each.
+/// - f32: row after row.
 ///
 /// # Accuracy
 /// A code is the nearest of -127..=127, ties to even; the scale is `max |activation| / 127`. The
 /// error of an activation is at most half a scale. Blocks whose maximum is below 127 times the
 /// smallest normal f32 become zero. What is not finite has no meaningful code.
-#[derive(Debug, Clone, Default)]
-pub struct QuantisedRows {
+#[derive(Debug, Clone)]
+pub struct Activations {
+    isa: Isa,
+    forms: Forms,
     rows: usize,
     columns: usize,
-    codes: AlignedBytes,
-    scales: Vec<f32>,
-    negative_sums: Vec<i32>,
-    /// The rows in bf16, in tiles of sixteen of which the last is filled up with zeros: tile, block,
-    /// row. Only for matrix tiles, and then only for enough rows.
-    bf16: Option<AlignedBytes>,
+    codes: SharedLines,
+    scales: SharedLines,
+    negative_sums: SharedLines,
+    /// Of both halves of each block, for weights that have two scales.
+    half_sums: SharedLines,
+    bf16: SharedLines,
+    f32: SharedLines,
 }
 
-/// Rows from which matrix tiles are faster than vectors.
-pub(super) const FEWEST_FOR_TILES: usize = 24;
-
-/// One block of one row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct QuantisedBlock {
-    pub(super) codes: [i8; BLOCK],
-    pub(super) scale: f32,
-    /// Minus the sum of the codes: kernels start from a multiple of it.
-    pub(super) negative_sum: i32,
+/// Activations in eight bits: for each block of each row its codes, their scale, and minus their sums.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Int8<'a> {
+    pub(super) codes: &'a [[i8; BLOCK]],
+    pub(super) scales: &'a [f32],
+    pub(super) negative_sums: &'a [i32],
+    /// Of the first and the second half of a block.
+    pub(super) half_sums: &'a [[i32; 2]],
 }
 
-impl QuantisedRows {
-    /// No rows yet.
+impl Default for Activations {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Activations {
+    /// No rows yet, and no memory.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            isa: Isa::Reference,
+            forms: Forms::default(),
+            rows: 0,
+            columns: 0,
+            codes: SharedLines::default(),
+            scales: SharedLines::default(),
+            negative_sums: SharedLines::default(),
+            half_sums: SharedLines::default(),
+            bf16: SharedLines::default(),
+            f32: SharedLines::default(),
+        }
     }
 
-    /// Replaces the rows. Memory is kept, so that a loop over tokens allocates only once.
+    /// Makes room for rows in these forms, to be written with `isa`. What they hold is undefined
+    /// until [`Activations::write_row`] wrote each; the rows that fill up the last bf16 tile are zero.
+    ///
+    /// Memory is kept: nothing is allocated unless more is needed than ever before.
+    ///
+    /// # Panics
+    /// If there are no columns, the eight-bit form is asked for and they are no multiple of 32, or
+    /// this CPU lacks `isa`.
+    pub fn shape(&mut self, isa: Isa, forms: Forms, rows: usize, columns: usize) {
+        assert!(columns > 0, "no columns");
+        assert!(
+            !forms.int8 || columns.is_multiple_of(BLOCK),
+            "{columns} columns: no whole blocks of {BLOCK}"
+        );
+        assert!(isa.is_available(), "this CPU has no {isa}");
+        self.reserve(forms, rows, columns);
+        (self.isa, self.forms, self.rows, self.columns) = (isa, forms, rows, columns);
+        if forms.bf16 {
+            self.clear_last_tile();
+        }
+    }
+
+    /// Reserves memory for at most so many rows and columns in these forms.
+    pub fn reserve(&mut self, forms: Forms, rows: usize, columns: usize) {
+        let blocks = columns.div_ceil(BLOCK);
+        if forms.int8 {
+            self.codes.grow(rows * blocks * BLOCK);
+            self.scales.grow(rows * blocks * size_of::<f32>());
+            self.negative_sums.grow(rows * blocks * size_of::<i32>());
+            self.half_sums.grow(rows * blocks * size_of::<[i32; 2]>());
+        }
+        if forms.bf16 {
+            self.bf16.grow(rows.next_multiple_of(TILE) * blocks * LINE);
+        }
+        if forms.f32 {
+            self.f32.grow(rows * columns * size_of::<f32>());
+        }
+    }
+
+    /// Replaces all rows, on this thread.
     ///
     /// # Shapes
     /// `values`: `(rows, columns)`, row after row.
     ///
     /// # Panics
-    /// If `columns` is no multiple of 32, the values are no whole rows, or this CPU lacks `isa`.
-    pub fn quantise(&mut self, isa: Isa, values: &[f32], columns: usize) {
-        assert!(columns.is_multiple_of(BLOCK) && columns > 0, "{columns} columns: no whole blocks");
-        assert!(values.len().is_multiple_of(columns), "no whole rows of {columns}");
-        assert!(isa.is_available(), "this CPU has no {isa}");
-        (self.rows, self.columns) = (values.len() / columns, columns);
-        self.codes.grow(values.len());
-        self.scales.resize(values.len() / BLOCK, 0.0);
-        self.negative_sums.resize(values.len() / BLOCK, 0);
-        let (blocks, _) = values.as_chunks::<BLOCK>();
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the CPU was asked for the set above.
-            Isa::Avx512 | Isa::Amx => unsafe { self.write_avx512(blocks) },
-            _ => self.write(blocks, quantise_block),
+    /// As [`Activations::shape`], and if the values are no whole rows.
+    pub fn fill(&mut self, isa: Isa, forms: Forms, values: &[f32], columns: usize) {
+        assert!(columns > 0 && values.len().is_multiple_of(columns), "no whole rows of {columns}");
+        self.shape(isa, forms, values.len() / columns, columns);
+        for (row, values) in values.chunks_exact(columns).enumerate() {
+            // SAFETY: the row is one of the shape, and `self` is borrowed mutably.
+            unsafe { self.write_row(row, values) };
         }
-        let tiles = isa == Isa::Amx && self.rows >= FEWEST_FOR_TILES;
-        self.bf16 = tiles.then(|| self.round(values));
+    }
+
+    /// Writes one row in all the forms of the last [`Activations::shape`].
+    ///
+    /// # Panics
+    /// If there is no such row, or the values are not as many as there are columns.
+    ///
+    /// # Safety
+    /// Until it returns, nobody else may write the same row, and nobody may read any.
+    pub unsafe fn write_row(&self, row: usize, values: &[f32]) {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        assert_eq!(values.len(), self.columns, "columns");
+        // SAFETY: the CPU was asked for the set by `shape`, which made room for the row; the caller
+        // vouches for the rest.
+        unsafe {
+            match self.isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Amx => self.write_row_amx(row, values),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => self.write_row_avx512(row, values),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => self.write_row_avx2(row, values),
+                _ => self.write_row_with(row, values, quantise::quantise_block, bf16::round_block),
+            }
+        }
     }
 
     /// Rows held.
@@ -91,200 +197,288 @@ impl QuantisedRows {
         self.columns
     }
 
+    /// The forms of the last [`Activations::shape`].
+    #[must_use]
+    pub const fn forms(&self) -> Forms {
+        self.forms
+    }
+
+    /// # Safety
+    /// As [`Activations::write_row`]; the row must exist, with as many values as columns.
     #[inline]
-    fn write(
-        &mut self,
-        values: &[[f32; BLOCK]],
+    unsafe fn write_row_with(
+        &self,
+        row: usize,
+        values: &[f32],
         quantise: impl Fn(&[f32; BLOCK]) -> QuantisedBlock,
+        round: impl Fn(&[f32; BLOCK], &mut Bf16Block),
     ) {
-        let blocks = self.columns / BLOCK;
-        for (row, values) in values.chunks_exact(blocks).enumerate() {
-            for (block, values) in values.iter().enumerate() {
-                let at = self.place(row, block);
-                let quantised = quantise(values);
-                let codes = quantised.codes.map(i8::cast_unsigned);
-                self.codes.bytes_mut()[at * BLOCK..][..BLOCK].copy_from_slice(&codes);
-                self.scales[at] = quantised.scale;
-                self.negative_sums[at] = quantised.negative_sum;
-            }
-        }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma,f16c")]
-    fn write_avx512(&mut self, values: &[[f32; BLOCK]]) {
-        self.write(values, |values| quantise_block_avx512(values));
-    }
-
-    /// The rows in bf16. The memory is that of the last time, if it is large enough.
-    fn round(&mut self, values: &[f32]) -> AlignedBytes {
-        let (rows, blocks) = (self.rows.next_multiple_of(TILE), self.columns / BLOCK);
-        let bytes = rows * blocks * size_of::<Line>();
-        let mut memory = self.bf16.take().unwrap_or_default();
-        memory.grow(bytes);
-        let (lines, _) = memory.bytes_mut()[..bytes].as_chunks_mut::<{ size_of::<Line>() }>();
-        for row in 0..rows {
-            let line = |block| (row / TILE * blocks + block) * TILE + row % TILE;
-            match values.chunks_exact(self.columns).nth(row) {
-                Some(values) => {
-                    let (values, _) = values.as_chunks::<BLOCK>();
-                    for (block, values) in values.iter().enumerate() {
-                        round_block(values, &mut lines[line(block)]);
-                    }
+        let (blocks, rest) = values.as_chunks::<BLOCK>();
+        // SAFETY: `shape` made room for every block of the row in the forms asked for, and each place
+        // belongs to one row alone, which is ours.
+        unsafe {
+            if self.forms.int8 {
+                let (first, step) = (self.place(row, 0), self.tile_rows(row / TILE * TILE));
+                for (block, values) in blocks.iter().enumerate() {
+                    let at = first + block * step;
+                    let quantised = quantise(values);
+                    self.codes.start::<[i8; BLOCK]>().add(at).write(quantised.codes);
+                    self.scales.start::<f32>().add(at).write(quantised.scale);
+                    self.negative_sums.start::<i32>().add(at).write(quantised.negative_sum());
+                    self.half_sums.start::<[i32; 2]>().add(at).write(quantised.negative_sums);
                 }
-                None => (0..blocks).for_each(|block| lines[line(block)].fill(0)),
+            }
+            if self.forms.bf16 {
+                for (block, values) in blocks.iter().enumerate() {
+                    round(values, &mut *self.bf16_place(row, block));
+                }
+                if !rest.is_empty() {
+                    let mut values = [0.0; BLOCK];
+                    values[..rest.len()].copy_from_slice(rest);
+                    round(&values, &mut *self.bf16_place(row, blocks.len()));
+                }
+            }
+            if self.forms.f32 {
+                let place = self.f32.start::<f32>().add(row * self.columns);
+                place.copy_from_nonoverlapping(values.as_ptr(), values.len());
             }
         }
-        memory
     }
 
-    /// The rows in bf16, if matrix tiles are to be used.
-    pub(super) fn bf16(&self) -> Option<&[Line]> {
-        self.bf16.as_ref().map(AlignedBytes::lines)
+    /// # Safety
+    /// As [`Activations::write_row_with`], on a CPU with AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn write_row_avx2(&self, row: usize, values: &[f32]) {
+        let quantise = |values: &_| quantise::quantise_block_avx2(values);
+        let round = |values: &_, line: &mut _| bf16::round_block_avx2(values, line);
+        // SAFETY: as the caller vouches.
+        unsafe { self.write_row_with(row, values, quantise, round) };
     }
 
-    /// Where a row's block is, counted in blocks from the first.
+    /// # Safety
+    /// As [`Activations::write_row_with`], on a CPU with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
+    unsafe fn write_row_avx512(&self, row: usize, values: &[f32]) {
+        let quantise = |values: &_| quantise::quantise_block_avx512(values);
+        let round = |values: &_, line: &mut _| bf16::round_block_avx2(values, line);
+        // SAFETY: as the caller vouches.
+        unsafe { self.write_row_with(row, values, quantise, round) };
+    }
+
+    /// # Safety
+    /// As [`Activations::write_row_with`], on a CPU with AVX-512 and its bf16.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn write_row_amx(&self, row: usize, values: &[f32]) {
+        let quantise = |values: &_| quantise::quantise_block_avx512(values);
+        let round = |values: &_, line: &mut _| bf16::round_block_avx512bf16(values, line);
+        // SAFETY: as the caller vouches.
+        unsafe { self.write_row_with(row, values, quantise, round) };
+    }
+
+    /// Blocks of a row.
+    const fn blocks(&self) -> usize {
+        self.columns.div_ceil(BLOCK)
+    }
+
+    /// Zeros in the rows after the last that fill up its tile.
+    fn clear_last_tile(&mut self) {
+        for row in self.rows..self.rows.next_multiple_of(TILE) {
+            for block in 0..self.blocks() {
+                // SAFETY: within the last tile, and `self` is borrowed mutably.
+                unsafe { (*self.bf16_place(row, block)).fill(0) };
+            }
+        }
+    }
+
+    /// Where a row's block in bf16 is.
+    ///
+    /// # Safety
+    /// There must be such a tile and such a block.
+    unsafe fn bf16_place(&self, row: usize, block: usize) -> *mut Bf16Block {
+        let line = (row / TILE * self.blocks() + block) * TILE + row % TILE;
+        // SAFETY: within the lines that `shape` made room for.
+        unsafe { self.bf16.start::<Bf16Block>().add(line) }
+    }
+
+    /// The rows in bf16, if they are kept in it.
+    pub(crate) fn bf16(&self) -> Option<&[Line]> {
+        let lines = self.rows.next_multiple_of(TILE) * self.blocks();
+        // SAFETY: any bytes are a line; who writes vouches that nobody reads meanwhile.
+        self.forms.bf16.then(|| unsafe { self.bf16.read(lines) })
+    }
+
+    /// The rows as they were given, one after the other, if they are kept so.
+    pub(crate) fn f32_rows(&self) -> Option<&[f32]> {
+        // SAFETY: any bytes are a number; who writes vouches that nobody reads meanwhile.
+        self.forms.f32.then(|| unsafe { self.f32.read(self.rows * self.columns) })
+    }
+
+    /// Where a row's eight-bit block is, counted in blocks from the first.
     pub(super) fn place(&self, row: usize, block: usize) -> usize {
-        let (first, blocks) = (row / TILE * TILE, self.columns / BLOCK);
+        let (first, blocks) = (row / TILE * TILE, self.blocks());
         first * blocks + block * self.tile_rows(first) + row % TILE
     }
 
-    /// Rows of the tile that starts at row `first`.
+    /// Rows of the eight-bit tile that starts at row `first`.
     pub(super) fn tile_rows(&self, first: usize) -> usize {
         TILE.min(self.rows - first)
     }
 
-    /// Codes, scales and negative sums, each from the first.
-    pub(super) fn parts(&self) -> (&[u8], &[f32], &[i32]) {
-        (self.codes.bytes(), &self.scales, &self.negative_sums)
+    /// The eight-bit form, each part from the first.
+    ///
+    /// # Panics
+    /// If they are not kept in eight bits.
+    pub(super) fn int8(&self) -> Int8<'_> {
+        assert!(self.forms.int8, "activations that are not in eight bits; ask for the right forms");
+        let blocks = self.rows * self.blocks();
+        // SAFETY: any bytes are numbers; who writes vouches that nobody reads meanwhile.
+        unsafe {
+            Int8 {
+                codes: self.codes.read(blocks),
+                scales: self.scales.read(blocks),
+                negative_sums: self.negative_sums.read(blocks),
+                half_sums: self.half_sums.read(blocks),
+            }
+        }
     }
 
     /// One block of one row, read back.
     pub(super) fn block(&self, row: usize, block: usize) -> QuantisedBlock {
         let at = self.place(row, block);
-        let bytes = &self.codes.bytes()[at * BLOCK..][..BLOCK];
-        QuantisedBlock {
-            codes: std::array::from_fn(|i| bytes[i].cast_signed()),
-            scale: self.scales[at],
-            negative_sum: self.negative_sums[at],
-        }
-    }
-}
-
-/// One division by the scale, as a factor; 0 where the block is too small to divide by.
-fn inverse(maximum: f32) -> f32 {
-    if maximum >= 127.0 * f32::MIN_POSITIVE { 127.0 / maximum } else { 0.0 }
-}
-
-/// To the nearest bf16, ties to even.
-fn round_block(values: &[f32; BLOCK], line: &mut [u8; 2 * BLOCK]) {
-    let (pairs, _) = line.as_chunks_mut::<2>();
-    for (pair, value) in pairs.iter_mut().zip(values) {
-        *pair = round_to_bf16(*value).to_le_bytes();
-    }
-}
-
-/// The bits of the nearest bf16, ties to even; a NaN may become infinite.
-pub(super) fn round_to_bf16(value: f32) -> u16 {
-    let bits = value.to_bits();
-    let [_, _, low, high] = bits.wrapping_add(0x7fff + (bits >> 16 & 1)).to_le_bytes();
-    u16::from_le_bytes([low, high])
-}
-
-/// The slow twin.
-fn quantise_block(values: &[f32; BLOCK]) -> QuantisedBlock {
-    let maximum = values.iter().fold(0.0_f32, |maximum, value| maximum.max(value.abs()));
-    let inverse = inverse(maximum);
-    #[expect(clippy::cast_possible_truncation, reason = "within -127..=127, or saturated")]
-    let codes = values.map(|value| (value * inverse).round_ties_even() as i8);
-    QuantisedBlock {
-        codes,
-        scale: if inverse == 0.0 { 0.0 } else { maximum / 127.0 },
-        negative_sum: -codes.into_iter().map(i32::from).sum::<i32>(),
-    }
-}
-
-/// # Accuracy
-/// Equal to [`quantise_block`] for finite values, bit for bit.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma,f16c")]
-fn quantise_block_avx512(values: &[f32; BLOCK]) -> QuantisedBlock {
-    use std::arch::x86_64::{
-        _mm_storeu_si128, _mm512_abs_ps, _mm512_add_epi32, _mm512_cvtps_epi32,
-        _mm512_cvtsepi32_epi8, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
-        _mm512_reduce_add_epi32, _mm512_reduce_max_ps, _mm512_set1_ps,
-    };
-
-    // SAFETY: sixteen of the 32 values each, and the loads ask for no alignment.
-    let (low, high) = unsafe {
-        (_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values.as_ptr().wrapping_add(16)))
-    };
-    let maximum = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
-    let inverse = inverse(maximum);
-    let factor = _mm512_set1_ps(inverse);
-    // The conversion rounds ties to even, as the twin does.
-    let low = _mm512_cvtps_epi32(_mm512_mul_ps(low, factor));
-    let high = _mm512_cvtps_epi32(_mm512_mul_ps(high, factor));
-    let mut codes = [0_i8; BLOCK];
-    // SAFETY: sixteen of the 32 codes each, and the stores ask for no alignment.
-    unsafe {
-        _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm512_cvtsepi32_epi8(low));
-        _mm_storeu_si128(codes.as_mut_ptr().wrapping_add(16).cast(), _mm512_cvtsepi32_epi8(high));
-    }
-    QuantisedBlock {
-        codes,
-        scale: if inverse == 0.0 { 0.0 } else { maximum / 127.0 },
-        negative_sum: -_mm512_reduce_add_epi32(_mm512_add_epi32(low, high)),
+        let Int8 { codes, scales, half_sums, .. } = self.int8();
+        QuantisedBlock { codes: codes[at], scale: scales[at], negative_sums: half_sums[at] }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::bf16::round_to_bf16;
+    use crate::matrix::quantise::quantise_block;
     use crate::matrix::testing::{random_numbers, seeds};
 
-    #[test]
-    fn a_block_by_hand() {
-        let mut values = [0.0; BLOCK];
-        (values[0], values[1], values[2]) = (-254.0, 3.0, 100.0);
-        let block = quantise_block(&values);
-        // Scale 2: -127, 1.5 to even is 2, 50.
-        assert!((block.scale - 2.0).abs() < f32::EPSILON);
-        assert_eq!(block.codes[..4], [-127, 2, 50, 0]);
-        assert_eq!(block.negative_sum, 75);
+    const ALL: Forms = Forms { int8: true, bf16: true, f32: true };
+
+    /// Every form of every row is that of the reference.
+    fn check(activations: &Activations, values: &[f32]) {
+        let columns = activations.columns();
+        assert_eq!(activations.f32_rows().unwrap(), values);
+        let lines = activations.bf16().unwrap();
+        let blocks = columns / BLOCK;
+        assert_eq!(lines.len(), activations.rows().next_multiple_of(TILE) * blocks);
+        for row in 0..activations.rows().next_multiple_of(TILE) {
+            for block in 0..blocks {
+                let line = &lines[(row / TILE * blocks + block) * TILE + row % TILE].0;
+                if row >= activations.rows() {
+                    assert_eq!(line, &[0; 64], "row {row}");
+                    continue;
+                }
+                let case = format!("{}, row {row}, block {block}", activations.isa);
+                let values: &[f32; BLOCK] =
+                    values[row * columns + block * BLOCK..].first_chunk().unwrap();
+                assert_eq!(activations.block(row, block), quantise_block(values), "{case}");
+                let (pairs, _) = line.as_chunks::<2>();
+                let rounded = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+                assert!(rounded.eq(values.map(round_to_bf16)), "{case}");
+            }
+        }
+    }
+
+    /// Blocks of zeros, of the smallest and of the largest numbers among them.
+    fn values(rows: usize, columns: usize, seed: u64) -> Vec<f32> {
+        let mut values = random_numbers(rows * columns, seed);
+        values[..BLOCK].fill(0.0);
+        values[BLOCK] = 2e-38;
+        values[2 * BLOCK] = -3e38;
+        values
     }
 
     #[test]
     fn every_set_equals_the_reference() {
         for (rows, seed) in [1, 5, 16, 17, 35].into_iter().zip(seeds()) {
-            let columns = 96;
-            let mut values = random_numbers(rows * columns, seed);
-            values[..BLOCK].fill(0.0);
-            values[BLOCK] = 1e-40;
-            values[2 * BLOCK] = -3e38;
-            let mut slow = QuantisedRows::new();
-            slow.quantise(Isa::Reference, &values, columns);
+            let values = values(rows, 96, seed);
             for isa in Isa::available() {
-                let mut fast = QuantisedRows::new();
-                fast.quantise(isa, &values, columns);
-                for (row, block) in (0..rows).flat_map(|row| (0..3).map(move |b| (row, b))) {
-                    let expected = quantise_block(
-                        values[row * columns + block * BLOCK..].first_chunk().unwrap(),
-                    );
-                    assert_eq!(slow.block(row, block), expected, "row {row}");
-                    assert_eq!(fast.block(row, block), expected, "{isa}, row {row}");
-                }
+                let mut activations = Activations::new();
+                activations.fill(isa, ALL, &values, 96);
+                check(&activations, &values);
             }
         }
     }
 
     #[test]
-    fn fewer_rows_after_more_are_as_if_new() {
-        let mut rows = QuantisedRows::new();
-        rows.quantise(Isa::best(), &random_numbers(20 * 64, 1), 64);
-        let values = random_numbers(3 * 32, 2);
-        rows.quantise(Isa::best(), &values, 32);
-        assert_eq!((rows.rows(), rows.columns()), (3, 32));
-        assert_eq!(rows.block(2, 0), quantise_block(values[64..].first_chunk().unwrap()));
+    fn a_block_too_small_to_divide_by_is_zero() {
+        for isa in Isa::available() {
+            let mut activations = Activations::new();
+            activations.fill(isa, ALL, &[1e-40; 32], 32);
+            assert_eq!(activations.block(0, 0), quantise_block(&[1e-40; 32]));
+            assert_eq!(activations.block(0, 0).codes, [0; 32]);
+        }
+    }
+
+    #[test]
+    fn two_threads_write_what_one_writes() {
+        let (rows, columns) = (37, 64);
+        for (isa, seed) in Isa::available().into_iter().zip(seeds()) {
+            let values = values(rows, columns, seed);
+            let mut activations = Activations::new();
+            // What was there before must not matter.
+            activations.fill(isa, ALL, &random_numbers(50 * 96, seed), 96);
+            activations.shape(isa, ALL, rows, columns);
+            let activations = &activations;
+            std::thread::scope(|scope| {
+                for thread in 0..2 {
+                    let rows = values.chunks_exact(columns).enumerate().skip(thread).step_by(2);
+                    scope.spawn(move || {
+                        for (row, values) in rows {
+                            // SAFETY: every other row is this thread's alone.
+                            unsafe { activations.write_row(row, values) };
+                        }
+                    });
+                }
+            });
+            check(activations, &values);
+        }
+    }
+
+    #[test]
+    fn fewer_rows_after_more_are_as_if_new_and_allocate_nothing() {
+        for isa in Isa::available() {
+            let mut activations = Activations::new();
+            activations.reserve(ALL, 20, 96);
+            let starts =
+                |a: &Activations| [&a.codes, &a.bf16, &a.f32].map(SharedLines::start::<u8>);
+            let before = starts(&activations);
+            activations.fill(isa, ALL, &values(20, 96, 1), 96);
+            let values = values(3, 96, 2);
+            activations.fill(isa, ALL, &values, 96);
+            assert_eq!((activations.rows(), activations.columns()), (3, 96));
+            check(&activations, &values);
+            assert_eq!(starts(&activations), before);
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_block_is_filled_up_with_zeros_in_bf16() {
+        for isa in Isa::available() {
+            let mut activations = Activations::new();
+            let forms = Forms { bf16: true, f32: true, ..Forms::default() };
+            activations.fill(isa, forms, &[7.0; 32], 32);
+            activations.fill(isa, forms, &[1.0; 2 * 20], 20);
+            assert_eq!(activations.f32_rows().unwrap(), [1.0; 40]);
+            let line = activations.bf16().unwrap()[1].0;
+            assert_eq!(line[..4], [0x80, 0x3f, 0x80, 0x3f]);
+            assert_eq!(line[38..], [[0x80, 0x3f].as_slice(), &[0; 24]].concat());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "ask for the right forms")]
+    fn a_form_that_is_not_kept_is_not_read() {
+        let mut activations = Activations::new();
+        activations.fill(Isa::Reference, Forms { f32: true, ..Forms::default() }, &[1.0; 32], 32);
+        activations.int8();
     }
 }

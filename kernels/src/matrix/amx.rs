@@ -14,24 +14,35 @@
 use std::arch::asm;
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm_cvtsi32_si128, _mm512_and_si512, _mm512_cvtepi32_ps,
-    _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_si512,
+    _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_load_ps, _mm512_loadu_si512,
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_permutexvar_epi16,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_srl_epi32, _mm512_srli_epi16,
-    _mm512_store_ps, _mm512_store_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_srl_epi32, _mm512_store_ps, _mm512_store_si512,
 };
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::activations::{QuantisedRows, TILE};
-use super::avx512::{self, mask, widen_half};
+use super::activations::TILE;
+use super::avx512::{load_codes, mask, widen_half};
 use super::formats::BLOCK;
 use super::lines::{LINE, Line};
-use super::multiply::Output;
-use super::packed::{GROUP, PANEL, PackedMatrix, RecordLayout};
-
+use super::output::Output;
+use super::packed::{PANEL, PackedMatrix};
+use super::record::{BYTES, Codes, FIVES, GROUP, GROUPS, NIBBLES, RecordLayout, SIXES};
+use crate::isa::amx::Tiles;
 /// Blocks that are unpacked at a time: 96 KiB, which the second-level cache holds beside the
 /// activations.
 const CHUNK: usize = 48;
+
+/// Bytes of activations that the second-level cache keeps while every panel passes.
+const RESIDENT: usize = 512 << 10;
+
+/// Blocks of columns that every panel takes before the next blocks: all activations of them should
+/// stay in the second-level cache, but sums go to memory and back between chunks, so that many small
+/// chunks are no gain either. Chunks are equally long.
+fn chunk(tiles: usize, blocks: usize) -> usize {
+    let longest = (RESIDENT / (tiles * TILE * LINE)).clamp(CHUNK / 2, CHUNK);
+    blocks.div_ceil(blocks.div_ceil(longest))
+}
 
 /// Lines of one block of weights of half a panel: a tile, of 16 pairs of columns x 16 rows.
 const TILE_LINES: usize = 16;
@@ -49,43 +60,43 @@ type Memory = [MaybeUninit<Line>; CHUNK * 2 * TILE_LINES];
 /// normalised mean squared error about 2e-6, a tenth of that of eight-bit activations.
 ///
 /// # Safety
-/// The CPU must have [`Isa::Amx`](crate::isa::Isa::Amx). The columns of weights and activations must
-/// agree, the panels must be of the matrix, `output` must have the shape of the product, and nobody
+/// The CPU must have [`Isa::Amx`](crate::isa::Isa::Amx). The activations must be tiles of the batch's
+/// rows and of the weights' columns in bf16, the panels must be of the matrix, `output` must have the shape of the product, and nobody
 /// else may write to these panels of it.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")]
 pub(super) unsafe fn panels(
     weights: &PackedMatrix,
-    activations: &QuantisedRows,
+    activations: &[Line],
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
-    let Some(values) = activations.bf16() else {
-        for panel in panels {
-            // SAFETY: what the caller vouches for includes what AVX-512 asks for.
-            unsafe { avx512::panel(weights, activations, panel, output) };
-        }
-        return;
-    };
     #[expect(clippy::large_stack_arrays, reason = "small beside a stack; not filled")]
     let mut memory: Memory = [const { MaybeUninit::uninit() }; CHUNK * 2 * TILE_LINES];
     let (layout, blocks) = (weights.layout(), weights.blocks());
+    let (batch, _) = output.shape();
     // SAFETY: the caller vouches for the tiles.
-    unsafe { configure() };
-    for panel in panels {
-        for (chunk, packed) in weights.panel(panel).chunks(CHUNK * layout.lines()).enumerate() {
-            let unpacked = unpack(packed, layout, &mut memory);
-            let tiles = activations.rows().div_ceil(TILE);
+    let _tiles = unsafe { Tiles::configure() };
+    let tiles = batch.div_ceil(TILE);
+    let chunk = chunk(tiles, blocks);
+    for first_block in (0..blocks).step_by(chunk) {
+        for panel in panels.clone() {
+            let end = blocks.min(first_block + chunk) * layout.lines();
+            let packed = &weights.panel(panel)[first_block * layout.lines()..end];
+            let unpacked = match layout.codes {
+                Codes::Nibbles => unpack::<NIBBLES>(packed, layout, &mut memory),
+                Codes::Fives => unpack::<FIVES>(packed, layout, &mut memory),
+                Codes::Sixes => unpack::<SIXES>(packed, layout, &mut memory),
+                Codes::Bytes => unpack::<BYTES>(packed, layout, &mut memory),
+            };
             for first in (0..tiles).step_by(2) {
-                let tile = |tile: usize| {
-                    let line = (tile * blocks + chunk * CHUNK) * TILE;
-                    values[line..].as_ptr()
-                };
+                let tile =
+                    |tile: usize| activations[(tile * blocks + first_block) * TILE..].as_ptr();
                 let task = Task {
                     output,
                     unpacked,
-                    batch: first * TILE..activations.rows().min((first + 2) * TILE),
+                    batch: first * TILE..batch.min((first + 2) * TILE),
                     rows: panel * PANEL..weights.rows().min((panel + 1) * PANEL),
-                    carry: chunk > 0,
+                    carry: first_block > 0 || output.is_adding(),
                 };
                 // SAFETY: the caller vouches for features and shapes. Each tile of activations has
                 // all blocks; a second tile that is not there stands in as the first.
@@ -93,27 +104,6 @@ pub(super) unsafe fn panels(
             }
         }
     }
-    // SAFETY: the caller vouches for the tiles; nothing in them is used any more.
-    unsafe { asm!("tilerelease", options(nostack, nomem)) };
-}
-
-/// Sets all eight tiles to 16 rows of 64 bytes.
-///
-/// # Source
-/// Intel SDM volume 2, `LDTILECFG`: byte 0 is the palette, the 16-bit words from byte 16 are bytes of
-/// a row, the bytes from 48 are rows.
-///
-/// # Safety
-/// The CPU must have tiles, and the operating system must have granted them.
-unsafe fn configure() {
-    let mut shapes = Line::ZERO;
-    shapes.0[0] = 1;
-    for tile in 0..8 {
-        shapes.0[16 + 2 * tile] = 64;
-        shapes.0[48 + tile] = 16;
-    }
-    // SAFETY: 64 bytes are read, and they hold a valid configuration.
-    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, readonly)) };
 }
 
 /// Some blocks of one panel as bf16: for each block the tile of rows 0..16, then of rows 16..32.
@@ -121,34 +111,42 @@ unsafe fn configure() {
 /// # Layout
 /// Line `p` of a tile holds columns `2 p` and `2 p + 1` of each row, side by side.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512bf16")]
-fn unpack<'m>(packed: &[Line], layout: RecordLayout, memory: &'m mut Memory) -> &'m [Line] {
+fn unpack<'m, const CODES: u8>(
+    packed: &[Line],
+    layout: RecordLayout,
+    memory: &'m mut Memory,
+) -> &'m [Line] {
     let records = packed.chunks_exact(layout.lines());
     let written = records.len() * 2 * TILE_LINES;
     let minus_offset = _mm512_set1_ps(-f32::from(layout.offset));
-    let low_bits = _mm512_set1_epi8(15);
     for (record, tiles) in records.zip(memory.chunks_exact_mut(2 * TILE_LINES)) {
-        let (head, codes) = record.split_at(layout.head_lines());
-        for (half, tile) in tiles.chunks_exact_mut(TILE_LINES).enumerate() {
-            // SAFETY: half of an aligned line, of the one or two that there are.
-            let widen = |line: usize| unsafe {
-                widen_half(head[line].0.as_ptr().wrapping_add(half * LINE / 2))
-            };
-            let scale = widen(0);
-            let zero = if layout.minimums { widen(1) } else { _mm512_mul_ps(scale, minus_offset) };
-            for (group, lines) in tile.chunks_exact_mut(2).enumerate() {
-                // SAFETY: a line is one aligned vector.
-                let load =
-                    |line: usize| unsafe { _mm512_load_si512((&raw const codes[line]).cast()) };
-                let codes = match (layout.nibbles, half) {
-                    (false, _) => load(2 * group + half),
-                    (true, 0) => _mm512_and_si512(load(group), low_bits),
-                    (true, _) => _mm512_and_si512(_mm512_srli_epi16::<4>(load(group)), low_bits),
-                };
-                for (pair, line) in lines.iter_mut().enumerate() {
-                    let column = |i: usize| weight(codes, 2 * pair + i, scale, zero);
-                    let pairs = round_pairs(column(0), column(1));
-                    // SAFETY: a line is one aligned vector.
-                    unsafe { _mm512_store_si512(line.as_mut_ptr().cast(), pairs) };
+        let (head, lines) = record.split_at(layout.head_lines());
+        // SAFETY: half of an aligned line, of the one or two that there are.
+        let widen = |line: usize, half: usize| unsafe {
+            widen_half(head[line].0.as_ptr().wrapping_add(half * LINE / 2))
+        };
+        let (low, high) = tiles.split_at_mut(TILE_LINES);
+        for part in 0..2 {
+            let scale_line = if layout.two_scales { part } else { 0 };
+            let scales = [0, 1].map(|half| widen(scale_line, half));
+            let zeros = [0, 1].map(|half| {
+                if layout.minimums {
+                    widen(1, half)
+                } else {
+                    _mm512_mul_ps(scales[half], minus_offset)
+                }
+            });
+            for group in GROUPS / 2 * part..GROUPS / 2 * (part + 1) {
+                // SAFETY: the lines are the codes of a record.
+                let codes = unsafe { load_codes::<CODES>(lines.as_ptr().cast(), group) };
+                for (half, tile) in [&mut *low, &mut *high].into_iter().enumerate() {
+                    for (pair, line) in tile[2 * group..][..2].iter_mut().enumerate() {
+                        let column =
+                            |i: usize| weight(codes[half], 2 * pair + i, scales[half], zeros[half]);
+                        let pairs = round_pairs(column(0), column(1));
+                        // SAFETY: a line is one aligned vector.
+                        unsafe { _mm512_store_si512(line.as_mut_ptr().cast(), pairs) };
+                    }
                 }
             }
         }
@@ -322,7 +320,8 @@ mod tests {
     use super::*;
     use crate::isa::Isa;
     use crate::matrix::Format;
-    use crate::matrix::activations::round_to_bf16;
+    use crate::matrix::activations::{Activations, Forms};
+    use crate::matrix::bf16::round_to_bf16;
     use crate::matrix::multiply::multiply;
     use crate::matrix::testing::{nmse, random_blocks, random_numbers, seeds};
 
@@ -332,14 +331,14 @@ mod tests {
 
     /// The slow twin: the same roundings to bf16, then exact.
     fn reference(weights: &PackedMatrix, values: &[f32]) -> Vec<f64> {
-        let offset = f32::from(weights.layout().offset);
+        let (offset, minimums) = (f32::from(weights.layout().offset), weights.layout().minimums);
         let dot = |values: &[f32], row: usize| {
             let mut sum = 0.0;
             for (block, values) in values.chunks(BLOCK).enumerate() {
-                let (codes, scale, minimum) = weights.row_of_block(row, block);
-                let (scale, minimum) = (scale.to_f32(), minimum.to_f32());
-                let zero = if weights.layout().minimums { minimum } else { -offset * scale };
-                for (code, value) in codes.into_iter().zip(values) {
+                let weights = weights.row_of_block(row, block);
+                for (i, (code, value)) in weights.codes.into_iter().zip(values).enumerate() {
+                    let scale = weights.scales[i / 16];
+                    let zero = if minimums { weights.minimum } else { -offset * scale };
                     sum += rounded(f32::from(code).mul_add(scale, zero)) * rounded(*value);
                 }
             }
@@ -349,6 +348,14 @@ mod tests {
         batch.flat_map(|values| (0..weights.rows()).map(|row| dot(values, row))).collect()
     }
 
+    #[test]
+    fn chunks_by_hand() {
+        // All blocks of one tile fit; 64 blocks are two chunks of no more than 48.
+        assert_eq!((chunk(1, 18), chunk(1, 64)), (18, 32));
+        // 24 tiles: 24 KiB a block, so 21 blocks are resident, but no fewer than 24 are taken.
+        assert_eq!((chunk(24, 24), chunk(24, 25), chunk(24, 256)), (24, 13, 24));
+    }
+
     /// Only f32 sums differ: (2^-24)^2 a step, over up to a thousand steps.
     #[test]
     fn tiles_equal_their_reference() {
@@ -356,14 +363,15 @@ mod tests {
             return;
         }
         for format in Format::ALL {
-            let cases = [(1, 256, 24), (33, 512, 31), (100, 1792, 32), (40, 256, 49)];
+            let cases =
+                [(1, 256, 24), (33, 512, 31), (100, 1792, 32), (40, 256, 49), (7, 1536, 400)];
             for ((rows, columns, batch), seed) in cases.into_iter().zip(seeds()) {
                 let bytes = random_blocks(format, rows, columns, seed);
                 let weights = PackedMatrix::pack(&bytes, format, rows, columns).unwrap();
                 let values = random_numbers(batch * columns, seed ^ 1);
-                let mut activations = QuantisedRows::new();
-                activations.quantise(Isa::Amx, &values, columns);
-                assert!(activations.bf16().is_some());
+                let mut activations = Activations::new();
+                let forms = Forms { bf16: true, ..Forms::default() };
+                activations.fill(Isa::Amx, forms, &values, columns);
                 let mut output = vec![f32::NAN; batch * rows];
                 multiply(Isa::Amx, &weights, &activations, &mut output);
                 let error = nmse(&output, &reference(&weights, &values));

@@ -32,12 +32,22 @@ pub enum Format {
     Q4_K,
     /// [`BlockQ5K`].
     Q5_K,
+    /// [`BlockQ6K`].
+    Q6_K,
 }
 
 impl Format {
     /// Every format that can be packed.
-    pub const ALL: [Self; 7] =
-        [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0, Self::Q4_K, Self::Q5_K];
+    pub const ALL: [Self; 8] = [
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q4_K,
+        Self::Q5_K,
+        Self::Q6_K,
+    ];
 
     /// The name that GGUF tools print.
     #[must_use]
@@ -50,6 +60,7 @@ impl Format {
             Self::Q8_0 => "Q8_0",
             Self::Q4_K => "Q4_K",
             Self::Q5_K => "Q5_K",
+            Self::Q6_K => "Q6_K",
         }
     }
 
@@ -57,7 +68,7 @@ impl Format {
     #[must_use]
     pub const fn block_weights(self) -> usize {
         match self {
-            Self::Q4_K | Self::Q5_K => SUPER_BLOCK,
+            Self::Q4_K | Self::Q5_K | Self::Q6_K => SUPER_BLOCK,
             _ => BLOCK,
         }
     }
@@ -73,6 +84,7 @@ impl Format {
             Self::Q8_0 => size_of::<BlockQ8_0>(),
             Self::Q4_K => size_of::<BlockQ4K>(),
             Self::Q5_K => size_of::<BlockQ5K>(),
+            Self::Q6_K => size_of::<BlockQ6K>(),
         }
     }
 }
@@ -221,6 +233,26 @@ pub struct BlockQ5K {
     pub nibbles: [u8; 128],
 }
 block!(BlockQ5K, 176);
+
+/// 256 weights in 210 bytes: `weight = scale * scales[i / 16] * (code - 32)`.
+///
+/// # Layout
+/// Block `b` of 32 weights has its low four bits in 32 bytes of `low` from `64 (b / 4) + 32 (b % 2)`,
+/// in the low nibbles if `b % 4` is below 2 and else in the high; its upper two bits are bits
+/// `2 (b % 4)` and the next of 32 bytes of `high` from `32 (b / 4)`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct BlockQ6K {
+    /// The low four bits of two weights each.
+    pub low: [u8; 128],
+    /// The upper two bits of four weights each.
+    pub high: [u8; 64],
+    /// A scale for each 16 weights.
+    pub scales: [i8; 16],
+    /// Multiplies every scale.
+    pub scale: F16,
+}
+block!(BlockQ6K, 210);
 
 /// The six-bit scale and minimum of block `b` (0..8) of a super-block.
 ///

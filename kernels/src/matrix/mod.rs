@@ -2,7 +2,7 @@
 //!
 //! - [`formats`]: the blocks of GGUF files; [`dequantise`](fn@dequantise) makes numbers of them.
 //! - [`PackedMatrix`]: weights in the order in which kernels read them, made once at load.
-//! - [`QuantisedRows`]: activations in eight bits.
+//! - [`Activations`]: activations in eight bits, bf16 or f32.
 //! - [`multiply`](fn@multiply): the product, on one thread or on a [`Pool`](crate::pool::Pool).
 //!
 //! The arithmetic is in integers within a block of 32 columns, exact on every instruction set, and
@@ -13,28 +13,33 @@
 //!
 //! Weights in floating point, attention, and anything that knows of a model.
 
-mod activations;
+pub(crate) mod activations;
 #[cfg(target_arch = "x86_64")]
-mod amx;
+pub(crate) mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
+pub(crate) mod bf16;
 mod dequantise;
 pub mod formats;
 mod half;
-mod lines;
+pub(crate) mod lines;
 mod multiply;
+mod output;
+mod pack;
 mod packed;
+pub(crate) mod quantise;
+mod record;
 mod reference;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
-use self::dequantise::Affine;
-
-pub use self::activations::QuantisedRows;
+pub use self::activations::{Activations, Forms};
 pub use self::dequantise::dequantise;
 pub use self::formats::Format;
 pub use self::half::F16;
-pub use self::multiply::{Output, multiply, multiply_on, multiply_panels};
-pub use self::packed::{PANEL, PackError, PackedMatrix};
+pub use self::multiply::{multiply, multiply_on, multiply_panels};
+pub use self::output::Output;
+pub use self::pack::{PackError, PanelMut};
+pub use self::packed::{PANEL, PackedMatrix};

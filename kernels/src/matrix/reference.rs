@@ -1,7 +1,8 @@
 //! The slow, obvious product that the fast ones are held to.
 
-use super::activations::QuantisedRows;
-use super::multiply::Output;
+use super::activations::Activations;
+use super::formats::BLOCK;
+use super::output::Output;
 use super::packed::{PANEL, PackedMatrix};
 
 /// The outputs of one panel for every row of activations.
@@ -16,7 +17,7 @@ use super::packed::{PANEL, PackedMatrix};
 /// `output` must have the shape of the product, and nobody else may write to this panel of it.
 pub(super) unsafe fn panel(
     weights: &PackedMatrix,
-    activations: &QuantisedRows,
+    activations: &Activations,
     panel: usize,
     output: &Output<'_>,
 ) {
@@ -24,22 +25,27 @@ pub(super) unsafe fn panel(
     for batch in 0..activations.rows() {
         for row in rows.clone() {
             // SAFETY: the row is one of the product's, in the panel that is ours.
-            unsafe { output.at(batch, row).write(dot(weights, row, activations, batch)) };
+            unsafe { output.put(batch, row, dot(weights, row, activations, batch)) };
         }
     }
 }
 
 /// One output.
-fn dot(weights: &PackedMatrix, row: usize, activations: &QuantisedRows, batch: usize) -> f32 {
-    let offset = i32::from(weights.layout().offset);
+fn dot(weights: &PackedMatrix, row: usize, activations: &Activations, batch: usize) -> f32 {
+    let layout = weights.layout();
+    let offset = i32::from(layout.offset);
     let mut sum = 0.0;
     for block in 0..weights.blocks() {
-        let (codes, scale, minimum) = weights.row_of_block(row, block);
+        let weights = weights.row_of_block(row, block);
         let activation = activations.block(batch, block);
-        let products = codes.into_iter().zip(activation.codes);
-        let dot: i32 = products.map(|(w, a)| (i32::from(w) - offset) * i32::from(a)).sum();
-        sum += scale.to_f32() * activation.scale * dot as f32;
-        sum -= minimum.to_f32() * activation.scale * activation.negative_sum as f32;
+        let columns = BLOCK / if layout.two_scales { 2 } else { 1 };
+        let codes = weights.codes.chunks(columns).zip(activation.codes.chunks(columns));
+        for ((codes, activations), scale) in codes.zip(weights.scales) {
+            let products = codes.iter().zip(activations);
+            let dot: i32 = products.map(|(w, a)| (i32::from(*w) - offset) * i32::from(*a)).sum();
+            sum += scale * activation.scale * dot as f32;
+        }
+        sum -= weights.minimum * activation.scale * activation.negative_sum() as f32;
     }
     sum
 }

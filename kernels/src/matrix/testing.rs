@@ -44,6 +44,8 @@ pub(crate) fn random_blocks(format: Format, rows: usize, columns: usize, seed: u
         let start = bytes.len();
         bytes.extend((0..format.block_bytes()).map(|_| random.bits().to_le_bytes()[7]));
         let halves = if format.has_minimum() { 2 } else { 1 };
+        // All begin with them, but one ends with it.
+        let start = if format == Format::Q6_K { bytes.len() - 2 } else { start };
         for half in bytes[start..].chunks_exact_mut(2).take(halves) {
             half.copy_from_slice(&F16::from_f32(random.number() / 16.0).to_bits().to_le_bytes());
         }

@@ -1,0 +1,78 @@
+//! One call for attention, as its kernels see it.
+//!
+//! Not here: arithmetic.
+
+use super::cache::KvType;
+use super::layout::Stream;
+use super::{AttentionOutput, Part, Queries};
+
+/// Queries over one stream. A head of one row is a *query*; queries are counted row by row.
+pub(super) struct Task<'a> {
+    pub(super) kind: KvType,
+    pub(super) stream: Stream,
+    pub(super) queries: &'a Queries,
+    /// The first key, and where keys end at the latest.
+    pub(super) start: usize,
+    pub(super) limit: usize,
+    pub(super) scale: f32,
+}
+
+impl Task<'_> {
+    /// How many queries there are.
+    pub(super) const fn count(&self) -> usize {
+        self.queries.rows * self.queries.group
+    }
+
+    /// The `head_dim` values of a query.
+    pub(super) const fn query(&self, query: usize) -> *const f32 {
+        self.queries.values.wrapping_add(self.offset(query, self.queries.row_stride))
+    }
+
+    /// Where the keys end that a query attends to.
+    pub(super) fn end(&self, query: usize) -> usize {
+        (self.queries.first_position + query / self.queries.group + 1).min(self.limit)
+    }
+
+    const fn offset(&self, query: usize, row_stride: usize) -> usize {
+        let group = self.queries.group;
+        query / group * row_stride + query % group * self.stream.head_dim
+    }
+}
+
+/// Where the results of a task go.
+pub(super) enum Results<'a> {
+    Whole(&'a AttentionOutput),
+    Part(Part<'a>),
+}
+
+impl Results<'_> {
+    /// Writes what came of one query: the largest score, the sum of the weights and the weighted sum
+    /// of values.
+    ///
+    /// # Safety
+    /// The output must have room for the query, and nobody else may touch that.
+    #[inline]
+    pub(super) unsafe fn write(
+        &mut self,
+        task: &Task<'_>,
+        query: usize,
+        (maximum, sum): (f32, f32),
+        values: &[f32],
+    ) {
+        match self {
+            Self::Whole(output) => {
+                let at = output.values.wrapping_add(task.offset(query, output.row_stride));
+                let inverse = sum.recip();
+                for (i, value) in values.iter().enumerate() {
+                    // SAFETY: within the query's values, as the caller vouches.
+                    unsafe { at.add(i).write(value * inverse) };
+                }
+            }
+            Self::Part(part) => {
+                part.maxima[query] = maximum;
+                part.sums[query] = sum;
+                part.values[query * values.len()..][..values.len()].copy_from_slice(values);
+            }
+        }
+    }
+}
