@@ -2,6 +2,7 @@
 
 use crate::error::ModelError;
 use crate::spec::ModelSpec;
+use std::time::Duration;
 
 /// Memory a decoder holds, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,15 @@ pub trait Decoder: Send {
 
     /// Tokens that each sequence has in the KV cache.
     fn depth(&self) -> usize;
+
+    /// Makes room in the KV cache for so many sequences of so many tokens each, so that no growth
+    /// falls into a measurement. A hint: engines that allocate as they go do nothing.
+    ///
+    /// # Errors
+    /// [`ModelError`] of the engine.
+    fn reserve(&mut self, _sequences: usize, _tokens: usize) -> Result<(), ModelError> {
+        Ok(())
+    }
 
     /// Forgets all sequences.
     ///
@@ -75,6 +85,31 @@ pub trait Decoder: Send {
     /// [`ModelError::BadCall`] before the first prefill.
     fn logits(&self) -> Result<Vec<Vec<f32>>, ModelError>;
 
+    /// Logits of every position of one sequence, from an empty cache: `each` gets a position and the
+    /// logits behind its token, in order. What was in the cache is forgotten.
+    ///
+    /// This default takes one step a token; engines with a faster way override it.
+    ///
+    /// # Errors
+    /// As [`prefill`](Self::prefill).
+    fn score(
+        &mut self,
+        tokens: &[u32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), ModelError> {
+        self.reset()?;
+        for (position, token) in tokens.iter().enumerate() {
+            match position {
+                0 => self.prefill(&[&[*token]])?,
+                _ => self.step(&[*token])?,
+            }
+            for row in self.logits()? {
+                each(position, &row);
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until the device has done all it was given. Nothing to do on a CPU.
     ///
     /// # Errors
@@ -83,4 +118,22 @@ pub trait Decoder: Send {
 
     /// What it holds now.
     fn memory(&self) -> MemoryUse;
+
+    /// Checks the kernels that a case of this batch uses against slow ones, in little time: the
+    /// normalised mean squared error between them. `None` for engines that have nothing to check.
+    /// Forgets all sequences.
+    ///
+    /// # Errors
+    /// [`ModelError`] of the engine.
+    fn check(&mut self, _batch: usize) -> Result<Option<f64>, ModelError> {
+        Ok(None)
+    }
+
+    /// Starts to count where the time goes, from nothing, or stops. Engines that cannot do nothing.
+    fn set_profiling(&mut self, _on: bool) {}
+
+    /// Each operation and the time spent in it since profiling was switched on; empty without.
+    fn profile(&self) -> Vec<(&'static str, Duration)> {
+        Vec::new()
+    }
 }

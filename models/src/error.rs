@@ -86,6 +86,20 @@ pub enum ModelError {
         /// What contradicts what.
         reason: String,
     },
+    /// A model for which the kernels have no code.
+    #[error("the fused engine cannot run this model: {reason}; run it with --engine candle")]
+    NotFused {
+        /// What it would need.
+        reason: String,
+    },
+    /// Weights that cannot be read after all.
+    #[error(
+        "the weights cannot be read: {reason}; fetch the model again, and see that the disk is well"
+    )]
+    Weights {
+        /// What the system said.
+        reason: String,
+    },
     /// More tokens than the model or the engine can hold.
     #[error(
         "{wanted} tokens are more than the {limit} that {whose} holds; lower --isl, --osl or --depth"
@@ -134,6 +148,31 @@ pub enum ModelError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file that would be lost.
+    #[error("{path} exists already; name another file, or give --force to replace it", path = path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system could not write a file.
+    #[error("cannot write {path}: {source}; the whole file takes {bytes} bytes, name a place that has them", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Its length once it is whole.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Only made-up weights are written.
+    #[error("{id} has weights of its own; only dummy:PRESET[:QUANT] can be written")]
+    NotADummy {
+        /// What was asked for.
+        id: String,
+    },
+    /// The caller stopped it.
+    #[error("interrupted; nothing was kept")]
+    Interrupted,
     /// The inference library failed.
     #[error("candle: {}", first_line(.0))]
     Candle(#[from] candle_core::Error),

@@ -11,26 +11,33 @@ mod decoder;
 mod device;
 mod error;
 pub mod families;
+mod fused;
 mod load;
 mod model_id;
 pub mod plain;
 mod preset;
 mod quant;
+mod reference;
 mod source;
 mod spec;
 mod tensors;
 mod tokenizer;
+mod write;
 
+pub use candle_core::Device;
 pub use decoder::{Decoder, MemoryUse};
 pub use device::open_device;
 pub use error::{ModelError, nearest};
-pub use load::{Loaded, ModelInfo, Origin, inspect, load, sha256_of};
+pub use fused::{FusedDecoder, FusedOptions};
+pub use load::{Loaded, ModelInfo, Origin, inspect, load, load_fused, sha256_of};
 pub use model_id::ModelId;
 pub use preset::{PRESETS, Preset};
 pub use quant::Quant;
+pub use reference::load_reference;
 pub use spec::{ModelSpec, RopeScaling};
 pub use tensors::{Role, TensorSpec, llama_tensors};
 pub use tokenizer::TextTokenizer;
+pub use write::write_dummy;
 
 /// Version of candle this crate was built against, for the record.
 pub const CANDLE_VERSION: &str = "0.11.1";

@@ -3,6 +3,8 @@
 use crate::decoder::Decoder;
 use crate::error::ModelError;
 use crate::families::{self, Family};
+use crate::fused::source::GgufTensors;
+use crate::fused::{FusedDecoder, FusedOptions};
 use crate::model_id::ModelId;
 use crate::plain::PlainDecoder;
 use crate::preset::Preset;
@@ -22,6 +24,8 @@ pub enum Origin {
     Files(Vec<PathBuf>),
     /// Seeded random numbers.
     Dummy,
+    /// Seeded random numbers in a file.
+    DummyFile(PathBuf),
 }
 
 /// What is known of a model without its weights in memory.
@@ -52,7 +56,7 @@ pub struct Loaded {
 }
 
 /// A model found and checked, its weights not read yet.
-enum Found {
+pub(crate) enum Found {
     Gguf(Box<gguf::Gguf>),
     Checkpoint { checkpoint: Box<checkpoint::Checkpoint>, folder: PathBuf },
     Dummy { family: &'static dyn Family, quant: Quant },
@@ -101,8 +105,8 @@ pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, Mod
         Found::Dummy { family, quant } if quant.is_float() => {
             let dtype = compute_dtype(float_dtype(quant), device);
             let (weights, per_step) = float_bytes(&info.spec, dtype);
-            let model =
-                family.open_dense(&info.spec, dummy::weights(dtype, device), dtype, device)?;
+            let weights_of = dummy::weights(family, &info.spec, quant, dtype, device);
+            let model = family.open_dense(&info.spec, weights_of, dtype, device)?;
             info.quant = dtype.as_str().into();
             (wrap(model, weights, per_step), Err(no_text()))
         }
@@ -115,6 +119,36 @@ pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, Mod
         }
     };
     Ok(Loaded { decoder, info, tokenizer })
+}
+
+/// Loads a model into the fused engine.
+///
+/// # Errors
+/// [`ModelError`]; the message ends in the next action. [`ModelError::NotFused`] if the kernels have
+/// no code for the model.
+pub fn load_fused(
+    id: &ModelId,
+    options: FusedOptions,
+    progress: bool,
+) -> Result<Loaded, ModelError> {
+    let (info, found) = find(id, progress)?;
+    let no_text = || ModelError::Tokenizer { reason: "dummy weights write no text".into() };
+    let (decoder, tokenizer) = match found {
+        Found::Gguf(file) => {
+            let tokenizer = TextTokenizer::from_gguf(&file.content);
+            let tensors = GgufTensors { path: file.path, content: file.content };
+            (FusedDecoder::load(&info.spec, &tensors, options)?, tokenizer)
+        }
+        Found::Checkpoint { checkpoint, folder } => {
+            let tokenizer = TextTokenizer::from_file(&folder.join("tokenizer.json"));
+            (FusedDecoder::load(&info.spec, checkpoint.as_ref(), options)?, tokenizer)
+        }
+        Found::Dummy { family, quant } => {
+            let tensors = dummy::DummyTensors::new(family, &info.spec, quant);
+            (FusedDecoder::load(&info.spec, &tensors, options)?, Err(no_text()))
+        }
+    };
+    Ok(Loaded { decoder: Box::new(decoder), info, tokenizer })
 }
 
 /// What candle computes in: on a CPU it has no 16-bit matrix product, and would widen every weight
@@ -140,7 +174,7 @@ fn float_bytes(spec: &ModelSpec, dtype: DType) -> (u64, u64) {
     (spec.weight_bytes(quant), spec.weight_bytes_per_step(quant))
 }
 
-fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> {
+pub(crate) fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> {
     match id {
         ModelId::Path(path) => find_path(path),
         ModelId::Hub { repo, revision, file } => {
@@ -155,12 +189,7 @@ fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> 
             Ok((info, found))
         }
         ModelId::Dummy { shape, quant } => {
-            let (family, spec) = if Path::new(shape).extension().is_some_and(|e| e == "json") {
-                checkpoint::read_config(Path::new(shape))?
-            } else {
-                let spec = Preset::find(shape)?.spec();
-                (families::by_name(&spec.architecture)?, spec)
-            };
+            let (family, spec) = dummy_shape(shape)?;
             let name = Path::new(shape)
                 .file_name()
                 .map_or_else(|| shape.clone(), |name| name.to_string_lossy().into_owned());
@@ -175,6 +204,15 @@ fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> 
             Ok((info, Found::Dummy { family, quant: *quant }))
         }
     }
+}
+
+/// The shape behind a dummy's name: a preset's, or that of a config.json.
+pub(crate) fn dummy_shape(shape: &str) -> Result<(&'static dyn Family, ModelSpec), ModelError> {
+    if Path::new(shape).extension().is_some_and(|ending| ending == "json") {
+        return checkpoint::read_config(Path::new(shape));
+    }
+    let spec = Preset::find(shape)?.spec();
+    Ok((families::by_name(&spec.architecture)?, spec))
 }
 
 fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
@@ -212,7 +250,11 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
         name: name.strip_suffix(".gguf").unwrap_or(&name).to_owned(),
         source: name,
         revision: None,
-        origin: Origin::Files(vec![path.to_path_buf()]),
+        origin: if file.made_up() {
+            Origin::DummyFile(path.to_path_buf())
+        } else {
+            Origin::Files(vec![path.to_path_buf()])
+        },
         spec: file.spec.clone(),
         quant: file.quant.clone(),
     };
@@ -220,12 +262,16 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
 }
 
 /// SHA-256 of a model's files in lower-case hex: of the file, or of the list of its shards' hashes,
-/// one a line. `None` for dummy weights.
+/// one a line. `None` where there is no file.
 ///
 /// # Errors
 /// [`ModelError::Io`].
 pub fn sha256_of(origin: &Origin) -> Result<Option<String>, ModelError> {
-    let Origin::Files(files) = origin else { return Ok(None) };
+    let files = match origin {
+        Origin::Files(files) => files.as_slice(),
+        Origin::DummyFile(file) => std::slice::from_ref(file),
+        Origin::Dummy => return Ok(None),
+    };
     let hashes = files.iter().map(|path| sha256_of_file(path)).collect::<Result<Vec<_>, _>>()?;
     if let [only] = hashes.as_slice() {
         return Ok(Some(only.clone()));

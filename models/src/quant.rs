@@ -72,29 +72,34 @@ impl Quant {
         matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }
 
-    /// The file type number a GGUF carries for it.
+    /// The file type number a GGUF carries for it, as in `general.file_type`.
     ///
     /// # Source
     /// `enum llama_ftype` of llama.cpp.
     #[must_use]
+    pub fn file_type(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
+            Self::Q8_0 => 7,
+            Self::Q5_0 => 8,
+            Self::Q5_1 => 9,
+            Self::Q2K => 10,
+            Self::Q3KM => 12,
+            Self::Q4KS => 14,
+            Self::Q4KM => 15,
+            Self::Q5KM => 17,
+            Self::Q6K => 18,
+            Self::Bf16 => 32,
+        }
+    }
+
+    /// The quantisation of a file type number; `None` for those that are not known here.
+    #[must_use]
     pub fn from_file_type(number: u32) -> Option<Self> {
-        Some(match number {
-            0 => Self::F32,
-            1 => Self::F16,
-            2 => Self::Q4_0,
-            3 => Self::Q4_1,
-            7 => Self::Q8_0,
-            8 => Self::Q5_0,
-            9 => Self::Q5_1,
-            10 => Self::Q2K,
-            12 => Self::Q3KM,
-            14 => Self::Q4KS,
-            15 => Self::Q4KM,
-            17 => Self::Q5KM,
-            18 => Self::Q6K,
-            32 => Self::Bf16,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|quant| quant.file_type() == number)
     }
 
     /// The type one tensor is stored in.

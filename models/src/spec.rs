@@ -18,6 +18,37 @@ pub struct RopeScaling {
     pub original_context: usize,
 }
 
+impl RopeScaling {
+    /// What each rotary frequency is divided by, as a GGUF keeps it in `rope_freqs.weight`.
+    ///
+    /// With `wavelength = 2 pi theta^(2i / head_dim)`: 1 for short ones, `factor` for long ones, and
+    /// between them `1 / ((1 - s) / factor + s)` with
+    /// `s = (original / wavelength - low) / (high - low)`.
+    ///
+    /// # Shapes
+    /// Result: `head_dim / 2`.
+    ///
+    /// # Source
+    /// `_compute_llama3_parameters` of transformers.
+    #[must_use]
+    pub fn factors(&self, theta: f32, head_dim: usize) -> Vec<f32> {
+        let original = self.original_context as f32;
+        let one = |i: usize| {
+            let wavelength = 2.0 * std::f32::consts::PI * theta.powf(i as f32 / head_dim as f32);
+            if wavelength < original / self.high_freq_factor {
+                1.0
+            } else if wavelength > original / self.low_freq_factor {
+                self.factor
+            } else {
+                let s = (original / wavelength - self.low_freq_factor)
+                    / (self.high_freq_factor - self.low_freq_factor);
+                1.0 / ((1.0 - s) / self.factor + s)
+            }
+        };
+        (0..head_dim).step_by(2).map(one).collect()
+    }
+}
+
 /// The shape of a decoder-only transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
@@ -157,6 +188,22 @@ impl ModelSpec {
 mod tests {
     use crate::preset::Preset;
     use crate::quant::Quant;
+    use crate::spec::RopeScaling;
+
+    #[test]
+    fn slow_rotations_are_slowed_and_fast_ones_kept() {
+        let scaling = RopeScaling {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_context: 64,
+        };
+        let factors = scaling.factors(10_000.0, 8);
+        // Wavelengths 6.28, 62.8, 628 and 6,283; short is below 64 / 4, long above 64.
+        // 62.83: s = (64 / 62.83 - 1) / 3 = 0.0062; 1 / (0.9938 / 8 + 0.0062) = 7.667
+        assert_eq!((factors[0], factors[2], factors[3]), (1.0, 8.0, 8.0));
+        assert!((factors[1] - 7.667).abs() < 1e-2, "{factors:?}");
+    }
 
     #[test]
     fn parameters_are_those_published() {

@@ -7,7 +7,8 @@ use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use freeweights_models::{
-    Decoder, ModelError, ModelId, ModelSpec, Origin, Role, inspect, llama_tensors, load, sha256_of,
+    Decoder, Loaded, ModelError, ModelId, ModelSpec, Origin, Role, inspect, llama_tensors, load,
+    load_reference, sha256_of,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -164,6 +165,59 @@ fn both_formats_and_both_ways_of_reading_a_prompt_give_the_same_logits() {
         picked,
         whole.iter().map(|row| u32::try_from(likeliest(row)).unwrap()).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn scoring_gives_every_position_what_a_prompt_up_to_it_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), None);
+    let file = folder.path().join("tiny.gguf");
+    write_gguf(&file, "llama", 4);
+    let tokens: Vec<u32> = (0..12).map(|n| (n * 7 + 3) % 40).collect();
+    for path in [folder.path(), file.as_path()] {
+        let mut decoder = open(path);
+        // What was there before counts for nothing.
+        decoder.prefill(&[&[1, 2, 3], &[4, 5, 6]]).unwrap();
+        let mut rows = Vec::new();
+        decoder
+            .score(&tokens, &mut |position, row| {
+                assert_eq!(position, rows.len());
+                rows.push(row.to_vec());
+            })
+            .unwrap();
+        assert_eq!((rows.len(), decoder.depth()), (12, 12));
+        assert_close(&rows[11..], &decoder.logits().unwrap());
+        for (position, row) in rows.iter().enumerate() {
+            decoder.reset().unwrap();
+            decoder.prefill(&[&tokens[..=position]]).unwrap();
+            assert_close(std::slice::from_ref(row), &decoder.logits().unwrap());
+        }
+        let error = decoder.score(&[0; 65], &mut |_, _| ()).unwrap_err();
+        assert!(matches!(error, ModelError::BeyondContext { .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_reference_multiplies_what_the_blocks_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = folder.path().join("config.json");
+    std::fs::write(&shape, config("LlamaForCausalLM")).unwrap();
+    let tokens: Vec<u32> = (0..12).map(|n| (n * 7 + 3) % 40).collect();
+    let logits = |loaded: Loaded| {
+        let (mut decoder, mut all) = (loaded.decoder, Vec::new());
+        decoder.score(&tokens, &mut |_, row| all.extend_from_slice(row)).unwrap();
+        all
+    };
+    for (quant, least, most) in [("q8_0", 1e-8, 1e-3), ("f32", 0.0, 1e-10)] {
+        let id: ModelId = format!("dummy:{}:{quant}", shape.display()).parse().unwrap();
+        let reference = logits(load_reference(&id, &Device::Cpu, false).unwrap());
+        let engine = logits(load(&id, &Device::Cpu, false).unwrap());
+        let square = |x: f32| f64::from(x) * f64::from(x);
+        let difference: f64 = engine.iter().zip(&reference).map(|(a, b)| square(a - b)).sum();
+        let nmse = difference / reference.iter().map(|&x| square(x)).sum::<f64>();
+        // Blocks of eight bits round activations by 1/254 at most, and they do round.
+        assert!((least..most).contains(&nmse), "{quant}: {nmse}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod measuring;
 mod print;
 mod progress;
 mod results;
+mod roofline;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
@@ -52,6 +53,8 @@ enum Command {
     Ledger(commands::ledger::LedgerArgs),
     /// This machine and its measured ceilings.
     Hardware(commands::hardware::HardwareArgs),
+    /// Whether an engine says what the weights say.
+    Verify(commands::verify::VerifyArgs),
     /// Known models: sizes, and whether they fit here.
     Models(commands::models::ModelsArgs),
     /// Known API prices, with dates and sources.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(&args),
         Command::Ledger(args) => commands::ledger::run(&args),
         Command::Hardware(args) => commands::hardware::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

@@ -7,14 +7,16 @@ use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{print, results};
 use freeweights_measure::{
-    BuildInfo, Case, CaseResult, Engine, EngineInfo, LoadRequest, LocalEngine, ModelFacts,
-    Observer, RssSampler, RunContext, ScriptedEngine, capture_host, case_id, load_candle,
-    measure_ceilings, record_of, run,
+    BuildInfo, Case, CaseResult, Engine, EngineInfo, InProcess, LoadRequest, LocalEngine,
+    ModelFacts, Observer, Ready, RssSampler, RunContext, ScriptedEngine, capture_host, case_id,
+    load_engine, measure_ceilings, record_of, run,
 };
 use freeweights_models::{ModelError, ModelId, TextTokenizer, inspect, open_device};
 use freeweights_record::{Host, Record, RunFolder, Sample, SampleOf, Status};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,7 +61,7 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
     let stop = stop_on_interrupt();
 
     let mut host = capture_host();
-    {
+    if !args.no_ceilings {
         let _spinner = Progress::spinner("measuring the ceilings of this machine");
         host.ceilings = Some(measure_ceilings(threads));
     }
@@ -68,7 +70,7 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
     let mut keeper = Keeper { folder, context, records: Vec::new(), stop };
     for plan in &plans {
         if !keeper.stop.load(Ordering::Relaxed) {
-            keeper.measure(plan, args, threads.get())?;
+            keeper.measure(plan, args, threads)?;
         }
     }
     let Keeper { folder, context, records, .. } = keeper;
@@ -79,7 +81,7 @@ fn plans(args: &BenchArgs) -> Vec<Plan> {
     let mut plans = Vec::new();
     for model in &args.models {
         for device in &args.device {
-            for &engine in &args.engine {
+            for engine in args.engines(device) {
                 plans.push(Plan { engine, device: device.clone(), model: model.clone() });
             }
         }
@@ -88,7 +90,7 @@ fn plans(args: &BenchArgs) -> Vec<Plan> {
 }
 
 /// Tells candle how many threads to use; its pools are made at their first use.
-fn use_threads(threads: usize) {
+pub fn use_threads(threads: usize) {
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
         // SAFETY: this runs before the process starts its first thread, so nobody reads the
         // environment at the same time.
@@ -152,29 +154,37 @@ struct Keeper {
 type Told = Result<(), Box<dyn Error + Send + Sync>>;
 
 impl Keeper {
-    fn measure(&mut self, plan: &Plan, args: &BenchArgs, threads: usize) -> anyhow::Result<()> {
-        if plan.engine == EngineName::Scripted {
+    fn measure(
+        &mut self,
+        plan: &Plan,
+        args: &BenchArgs,
+        threads: NonZeroUsize,
+    ) -> anyhow::Result<()> {
+        let Some(engine) = args.in_process(plan.engine) else {
             return self.run_cases(&mut ScriptedEngine::steady(400.0, 50.0), None, args);
-        }
-        let request = LoadRequest {
+        };
+        let mut request = LoadRequest {
+            engine,
             model: plan.model.clone(),
             device: plan.device.clone(),
-            threads: u32::try_from(threads).ok(),
+            threads,
             prompt: args.prompt.clone(),
             progress: true,
         };
         let spinner = Progress::spinner(&format!("loading {}", plan.model));
-        let mut ready = match load_candle(&request) {
+        let mut ready = match load_or_plain(&mut request, args) {
             Ok(ready) => ready,
             // Bad input on the only model is the user's to mend; behind others it is a row.
             Err(error) if self.records.is_empty() => {
                 self.folder.discard_if_empty()?;
                 return Err(error.into());
             }
-            Err(error) => return self.keep_refusal(plan, args, &error),
+            Err(error) => return self.keep_refusal(plan, engine, args, &error),
         };
         drop(spinner);
+        ready.engine.set_profiling(args.profile);
         self.run_cases(&mut ready.engine, ready.prompt_tokens, args)?;
+        show_profile(&ready.engine);
         if args.show_text {
             show_text(args, &ready.engine, ready.tokenizer.as_ref().ok())?;
         }
@@ -211,12 +221,13 @@ impl Keeper {
     fn keep_refusal(
         &mut self,
         plan: &Plan,
+        engine: InProcess,
         args: &BenchArgs,
         error: &ModelError,
     ) -> anyhow::Result<()> {
         let info = EngineInfo {
-            engine: "candle".into(),
-            engine_version: None,
+            engine: engine.name().into(),
+            engine_version: Some(engine.version()),
             device: plan.device.clone(),
             threads: None,
             model: ModelFacts { name: plan.model.to_string(), ..ModelFacts::default() },
@@ -258,6 +269,36 @@ impl Observer for Watch<'_> {
         self.keeper.records.push(record);
         self.progress.advance();
         Ok(())
+    }
+}
+
+/// Loads the model; where the kernels have no code for it and nobody asked for them, into candle.
+fn load_or_plain(request: &mut LoadRequest, args: &BenchArgs) -> Result<Ready, ModelError> {
+    match load_engine(request) {
+        Err(error @ ModelError::NotFused { .. }) if args.engine.is_empty() => {
+            print::note(&format!("{error}: done, as no engine was asked for"));
+            request.engine = InProcess::Candle;
+            load_engine(request)
+        }
+        done => done,
+    }
+}
+
+/// Where the time went, as notes: largest first.
+fn show_profile(engine: &LocalEngine) {
+    let mut spent = engine.profile();
+    let total: f64 = spent.iter().map(|(_, time)| time.as_secs_f64()).sum();
+    if total <= 0.0 {
+        return;
+    }
+    spent.sort_by_key(|(_, time)| Reverse(*time));
+    print::note("where the time went, warm-ups and depths included:");
+    for (operation, time) in spent {
+        let seconds = time.as_secs_f64();
+        print::note(&format!(
+            "  {operation:<20} {seconds:>9.3} s {:>6.1}%",
+            100.0 * seconds / total
+        ));
     }
 }
 

@@ -27,6 +27,22 @@ impl Progress {
         Self { bar }
     }
 
+    /// A bar over the bytes of a file.
+    pub fn bytes(message: &str) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{spinner} {bytes}/{total_bytes} {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar.set_message(message.to_owned());
+        Self { bar }
+    }
+
+    /// So many bytes of so many.
+    pub fn bytes_done(&self, done: u64, all: u64) {
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+    }
+
     /// Says what is going on.
     pub fn say(&self, message: String) {
         self.bar.set_message(message);

@@ -231,6 +231,9 @@ fn slips_end_in_advice() {
         (&["import"], "required arguments were not provided"),
         (&["import", "absent.csv"], "cannot read"),
         (&["prices", "no-such-model-at-all"], "nearest"),
+        (&["models", "write", "absent.gguf", "x.gguf"], "only dummy:PRESET[:QUANT] can be written"),
+        (&["models", "write", "dummy:smollm3", "x.gguf"], "nearest: smollm2"),
+        (&["hardware", "--roofline", "--no-ceilings"], "cannot be used with"),
         (&["mesure"], "unrecognized subcommand"),
     ] {
         let line = refused(arguments);
@@ -286,7 +289,71 @@ fn presets_models_prices_and_completions_are_listed() {
         .stdout(contains("1,235,814,400"));
     freeweights().args(["prices", "llama-3.1-8b"]).assert().code(0).stdout(contains("20"));
     freeweights().args(["hardware", "--no-ceilings"]).assert().code(0).stdout(contains("memory"));
+    let roofline = ["hardware", "--roofline", "--threads", "1", "--context", "16"];
+    freeweights()
+        .args(roofline)
+        .args(["--format", "csv"])
+        .assert()
+        .code(0)
+        .stdout(predicates::str::starts_with("model,quant,context_tokens,bytes_per_step,"))
+        .stdout(contains("\nsmollm2-135m,bf16,16,269398656,"));
     freeweights().args(["completions", "bash"]).assert().code(0).stdout(contains("_freeweights"));
+}
+
+#[test]
+fn a_dummy_model_is_written_once_and_measured_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    let shape = serde_json::json!({
+        "architectures": ["LlamaForCausalLM"], "hidden_size": 128, "intermediate_size": 256,
+        "vocab_size": 512, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-5
+    });
+    std::fs::write(&config, shape.to_string()).unwrap();
+    let model = format!("dummy:{}:q8_0", config.display());
+    let write = |more: &[&str]| {
+        let mut command = freeweights();
+        command.current_dir(folder.path());
+        command.args(["models", "write", &model, "tiny.gguf"]).args(more);
+        command
+    };
+    write(&[]).assert().code(0).stdout(contains("tiny.gguf: ")).stdout(contains(" bytes)"));
+    write(&[]).assert().code(2).stdout("").stderr(contains("tiny.gguf exists already"));
+    write(&["--force"]).assert().code(0);
+    freeweights()
+        .current_dir(folder.path())
+        .args(["models", "show", "tiny.gguf"])
+        .assert()
+        .code(0)
+        .stdout(contains("q8_0"))
+        .stdout(contains("512"));
+    // It stays known that nobody trained these weights.
+    freeweights()
+        .current_dir(folder.path())
+        .args(["bench", "tiny.gguf", "--isl", "8", "--osl", "4", "--max-time", "0.1"])
+        .args(["--format", "csv", "--out", "run"])
+        .assert()
+        .code(0)
+        .stdout(contains(",dummy,llama,"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dummy_model_that_does_not_fit_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = assert_cmd::cargo::cargo_bin("freeweights");
+    // No file may grow beyond some blocks of 512 or 1,024 bytes: what a full disk looks like.
+    let script = "trap '' XFSZ; ulimit -f 8; \"$1\" models write dummy:smollm2-135m:q4_0 big.gguf";
+    Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", script, "sh"])
+        .arg(program)
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("error: cannot write big.gguf: "))
+        .stderr(contains("the whole file takes"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -345,7 +412,7 @@ fn an_interrupt_keeps_what_was_measured() {
     // A real decoder, so that there is time to interrupt it.
     let config = folder.path().join("config.json");
     let shape = serde_json::json!({
-        "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
+        "architectures": ["LlamaForCausalLM"], "hidden_size": 128, "intermediate_size": 256,
         "vocab_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
         "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5
     });

@@ -15,6 +15,16 @@ pub enum EngineError {
     /// The output is no number: its time is not worth having.
     #[error("the output diverged: the logits hold NaN or infinity")]
     Diverged,
+    /// Fast kernels and slow ones disagree: what is fast and wrong is not worth timing.
+    #[error(
+        "the kernels fail their check: normalised mean squared error {error:.1e} to the reference, at most {most:.0e} is right; try --isa reference and report this CPU"
+    )]
+    Wrong {
+        /// What was found.
+        error: f64,
+        /// What would be right.
+        most: f64,
+    },
     /// It would not fit.
     #[error("not enough memory: the KV cache of this case takes {needed}, {available} are free")]
     OutOfMemory {
@@ -26,6 +36,15 @@ pub enum EngineError {
     /// Told to fail by a test's script.
     #[error("{0}")]
     Scripted(String),
+}
+
+/// What the output of a case was checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Check {
+    /// `finite` (the logits are numbers), `reference` (and slow kernels say the same), `none`.
+    pub against: &'static str,
+    /// Normalised mean squared error to the reference.
+    pub error: Option<f64>,
 }
 
 /// The stopwatch's reading of one repetition.
@@ -95,11 +114,12 @@ pub trait Engine {
     /// Time since the run began, on the engine's own clock.
     fn now(&self) -> Seconds;
 
-    /// Refuses a case that cannot be run, before any time is spent on it.
+    /// Refuses a case that cannot be run or whose kernels fail their check, before any time is spent
+    /// on it.
     ///
     /// # Errors
     /// [`EngineError`] that becomes the row of the case.
-    fn admit(&self, case: &Case) -> Result<(), EngineError>;
+    fn admit(&mut self, case: &Case) -> Result<(), EngineError>;
 
     /// Runs a case once.
     ///
@@ -107,8 +127,8 @@ pub trait Engine {
     /// [`EngineError`] that becomes the row of the case.
     fn sample(&mut self, case: &Case, seed: u64) -> Result<Timing, EngineError>;
 
-    /// What the output of a sample is checked against before its time is believed.
-    fn check(&self) -> &'static str;
+    /// What the output of a case was checked against before its time is believed.
+    fn check(&self, case: &Case) -> Check;
 
     /// Bytes of the KV cache when the case ends.
     fn kv_bytes(&self, case: &Case) -> Option<Bytes>;

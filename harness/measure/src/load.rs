@@ -3,27 +3,93 @@
 use crate::engine::{EngineInfo, ModelFacts};
 use crate::host::resident_memory;
 use crate::local::{LocalEngine, Prompt};
+use freeweights_kernels::attention::KvType;
+use freeweights_kernels::isa::Isa;
 use freeweights_models::{
-    CANDLE_VERSION, ModelError, ModelId, Origin, TextTokenizer, inspect, load, open_device,
-    sha256_of,
+    CANDLE_VERSION, Device, FusedOptions, Loaded, ModelError, ModelId, Origin, TextTokenizer,
+    inspect, load, load_fused, open_device, sha256_of,
 };
 use freeweights_record::Weights;
 use freeweights_record::units::{Bytes, Seconds};
+use std::num::NonZeroUsize;
 use std::time::Instant;
+
+/// What runs a model in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InProcess {
+    /// Kernels of our own, on the CPU.
+    Fused {
+        /// Instructions to use; the best of this CPU without it.
+        isa: Option<Isa>,
+        /// Data type of the KV cache.
+        kv: KvType,
+    },
+    /// candle as it comes.
+    Candle,
+}
 
 /// What to load, where, and what it shall read.
 #[derive(Debug, Clone)]
 pub struct LoadRequest {
+    /// What runs it.
+    pub engine: InProcess,
     /// The model.
     pub model: ModelId,
     /// `cpu`, `cuda:0`.
     pub device: String,
-    /// Threads candle may use, for the record.
-    pub threads: Option<u32>,
+    /// Threads it may use. candle has pools of its own, which were told before.
+    pub threads: NonZeroUsize,
     /// Text to continue in place of random token ids.
     pub prompt: Option<String>,
     /// Whether a download draws a progress bar.
     pub progress: bool,
+}
+
+impl InProcess {
+    /// As in the column `engine`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fused { .. } => "fused",
+            Self::Candle => "candle",
+        }
+    }
+
+    /// As in the column `engine_version`; with the instructions that the kernels use.
+    #[must_use]
+    pub fn version(self) -> String {
+        match self {
+            Self::Fused { isa, .. } => {
+                format!("{} {}", env!("CARGO_PKG_VERSION"), isa.unwrap_or_else(Isa::best))
+            }
+            Self::Candle => CANDLE_VERSION.into(),
+        }
+    }
+}
+
+/// Loads a model to run it without a stopwatch.
+///
+/// # Errors
+/// As [`load_engine`].
+pub fn load_decoder(
+    engine: InProcess,
+    model: &ModelId,
+    device: &Device,
+    threads: NonZeroUsize,
+) -> Result<Loaded, ModelError> {
+    match engine {
+        InProcess::Candle => load(model, device, false),
+        InProcess::Fused { .. } if !device.is_cpu() => Err(only_on_the_cpu(device)),
+        InProcess::Fused { isa, kv } => {
+            let isa = isa.unwrap_or_else(Isa::best);
+            load_fused(model, FusedOptions { threads, isa, kv }, false)
+        }
+    }
+}
+
+fn only_on_the_cpu(device: &Device) -> ModelError {
+    let reason = "the fused engine runs on the CPU; give --engine candle for this device".into();
+    ModelError::Device { device: format!("{:?}", device.location()), reason }
 }
 
 /// An engine ready to measure.
@@ -36,19 +102,19 @@ pub struct Ready {
     pub prompt_tokens: Option<u32>,
 }
 
-/// Loads a model into the `candle` engine.
+/// Loads a model into an engine.
 ///
 /// Finding, downloading and hashing happen before the clock starts; `load` is reading and converting.
 ///
 /// # Errors
 /// [`ModelError`]; the message ends in the next action.
-pub fn load_candle(request: &LoadRequest) -> Result<Ready, ModelError> {
+pub fn load_engine(request: &LoadRequest) -> Result<Ready, ModelError> {
     let device = open_device(&request.device)?;
     let found = inspect(&request.model, request.progress)?;
     let sha256 = sha256_of(&found.origin)?;
 
     let (before, started) = (resident_memory(), Instant::now());
-    let loaded = load(&request.model, &device, false)?;
+    let loaded = load_decoder(request.engine, &request.model, &device, request.threads)?;
     let took = Seconds::from_duration(started.elapsed());
     let rss_weights = resident_memory()
         .zip(before)
@@ -62,7 +128,7 @@ pub fn load_candle(request: &LoadRequest) -> Result<Ready, ModelError> {
         revision: info.revision,
         sha256,
         weights: Some(match info.origin {
-            Origin::Dummy => Weights::Dummy,
+            Origin::Dummy | Origin::DummyFile(_) => Weights::Dummy,
             Origin::Files(_) => Weights::Trained,
         }),
         architecture: Some(info.spec.architecture.clone()),
@@ -75,10 +141,10 @@ pub fn load_candle(request: &LoadRequest) -> Result<Ready, ModelError> {
         rss_weights,
     };
     let engine_info = EngineInfo {
-        engine: "candle".into(),
-        engine_version: Some(CANDLE_VERSION.into()),
+        engine: request.engine.name().into(),
+        engine_version: Some(request.engine.version()),
         device: request.device.clone(),
-        threads: request.threads,
+        threads: u32::try_from(request.threads.get()).ok(),
         model: facts,
     };
     let ids = match (&request.prompt, &loaded.tokenizer) {

@@ -1,14 +1,15 @@
 //! The engine that runs a [`Decoder`] in this process.
 
 use crate::case::Case;
-use crate::engine::{Engine, EngineError, EngineInfo, Timing};
+use crate::engine::{Check, Engine, EngineError, EngineInfo, Timing};
 use crate::host::available_memory;
 use freeweights_models::{Decoder, ModelError};
 use freeweights_record::metric;
 use freeweights_record::units::{Bytes, Flops, Seconds, Tokens};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use std::time::Instant;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// What a case reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub enum Prompt {
     Fixed(Vec<u32>),
 }
 
+/// Normalised mean squared error up to which fast kernels are right: eight-bit activations and
+/// sixteen-bit keys and values make some 1e-5.
+const MOST_ERROR: f64 = 1e-3;
+
 /// Runs a decoder and holds the stopwatch.
 pub struct LocalEngine {
     decoder: Box<dyn Decoder>,
@@ -27,19 +32,39 @@ pub struct LocalEngine {
     started: Instant,
     /// Token ids the last sample wrote, first sequence only.
     last_output: Vec<u32>,
+    /// Error of the kernels' check, by batch.
+    checks: HashMap<u32, f64>,
 }
 
 impl LocalEngine {
     /// Wraps a loaded decoder.
     #[must_use]
     pub fn new(decoder: Box<dyn Decoder>, info: EngineInfo, prompt: Prompt) -> Self {
-        Self { decoder, info, prompt, started: Instant::now(), last_output: Vec::new() }
+        Self {
+            decoder,
+            info,
+            prompt,
+            started: Instant::now(),
+            last_output: Vec::new(),
+            checks: HashMap::new(),
+        }
     }
 
     /// Token ids the last sample wrote into its first sequence.
     #[must_use]
     pub fn last_output(&self) -> &[u32] {
         &self.last_output
+    }
+
+    /// Starts to count where the time goes, or stops.
+    pub fn set_profiling(&mut self, on: bool) {
+        self.decoder.set_profiling(on);
+    }
+
+    /// Each operation and the time spent in it; empty without profiling.
+    #[must_use]
+    pub fn profile(&self) -> Vec<(&'static str, Duration)> {
+        self.decoder.profile()
     }
 
     fn prompts(&self, case: &Case, rng: &mut SmallRng) -> Vec<Vec<u32>> {
@@ -55,6 +80,8 @@ impl LocalEngine {
     /// Fills the cache up to the depth of the case, untimed.
     fn fill(&mut self, case: &Case, rng: &mut SmallRng) -> Result<(), ModelError> {
         self.decoder.reset()?;
+        let held = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
+        self.decoder.reserve(case.batch as usize, held)?;
         if case.depth > 0 {
             let vocab = self.decoder.spec().vocab;
             let past: Vec<Vec<u32>> =
@@ -63,6 +90,13 @@ impl LocalEngine {
         }
         self.decoder.synchronize()
     }
+}
+
+/// Seeded random token ids, as [`Prompt::Random`] has them.
+#[must_use]
+pub fn random_tokens(length: usize, vocab: usize, seed: u64) -> Vec<u32> {
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    random_ids(&mut SmallRng::seed_from_u64(seed), length, vocab)
 }
 
 fn random_ids(rng: &mut SmallRng, length: u32, vocab: usize) -> Vec<u32> {
@@ -83,7 +117,7 @@ impl Engine for LocalEngine {
         Seconds::from_duration(self.started.elapsed())
     }
 
-    fn admit(&self, case: &Case) -> Result<(), EngineError> {
+    fn admit(&mut self, case: &Case) -> Result<(), EngineError> {
         let wanted = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
         let limit = self.decoder.max_context();
         if wanted > limit {
@@ -103,6 +137,16 @@ impl Engine for LocalEngine {
                 needed: Bytes::new(needed).human(),
                 available: available.human(),
             });
+        }
+        if !self.checks.contains_key(&case.batch)
+            && let Some(error) = self.decoder.check(case.batch as usize)?
+        {
+            // Written so that NaN is refused too.
+            let right = error <= MOST_ERROR;
+            if !right {
+                return Err(EngineError::Wrong { error, most: MOST_ERROR });
+            }
+            self.checks.insert(case.batch, error);
         }
         Ok(())
     }
@@ -145,8 +189,9 @@ impl Engine for LocalEngine {
         })
     }
 
-    fn check(&self) -> &'static str {
-        "finite"
+    fn check(&self, case: &Case) -> Check {
+        let error = self.checks.get(&case.batch).copied();
+        Check { against: if error.is_some() { "reference" } else { "finite" }, error }
     }
 
     fn kv_bytes(&self, case: &Case) -> Option<Bytes> {

@@ -2,7 +2,7 @@
 
 use crate::engine::EngineInfo;
 use crate::runner::CaseResult;
-use freeweights_record::units::{BitsPerWeight, Bytes, Seconds, Tokens};
+use freeweights_record::units::{BitsPerWeight, Bytes, Fraction, Seconds, Tokens};
 use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise};
 
 /// What is known of the binary that measures.
@@ -100,7 +100,9 @@ pub fn record_of(
     };
     summarise(&mut record, &result.samples, case.shape(), context.seed);
     if !result.samples.is_empty() {
-        record.check = Some(result.facts.check.into());
+        let check = result.facts.check;
+        record.check = Some(check.against.into());
+        record.check_error = check.error.map(Fraction::new);
         record.kv_peak_bytes = result.facts.kv_bytes;
     }
     against_ceilings(&mut record, result, host);

@@ -1,7 +1,7 @@
 //! The runner: warm-up, repetitions, interleaving, and nothing lost.
 
 use crate::case::Case;
-use crate::engine::{Engine, Timing};
+use crate::engine::{Check, Engine, Timing};
 use crate::host::{self, HostProbe};
 use crate::memory::RssSampler;
 use crate::steady;
@@ -58,7 +58,7 @@ pub struct CaseResult {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CaseFacts {
     /// What the output was checked against.
-    pub check: &'static str,
+    pub check: Check,
     /// Bytes of the KV cache when the case ends.
     pub kv_bytes: Option<Bytes>,
     /// Bytes one decode step in the middle of the case must read.
@@ -70,7 +70,7 @@ pub struct CaseFacts {
 impl CaseFacts {
     fn of(engine: &dyn Engine, case: &Case) -> Self {
         Self {
-            check: engine.check(),
+            check: engine.check(case),
             kv_bytes: engine.kv_bytes(case),
             decode_bytes_per_step: engine.decode_bytes_per_step(case),
             prefill_flops: engine.prefill_flops(case),

@@ -1,7 +1,7 @@
 //! An engine without a model or a clock, for tests: what its script says is how long it took.
 
 use crate::case::Case;
-use crate::engine::{Engine, EngineError, EngineInfo, ModelFacts, Timing};
+use crate::engine::{Check, Engine, EngineError, EngineInfo, ModelFacts, Timing};
 use freeweights_record::Weights;
 use freeweights_record::units::{Bytes, Flops, Seconds};
 use std::collections::VecDeque;
@@ -80,7 +80,7 @@ impl Engine for ScriptedEngine {
         self.clock
     }
 
-    fn admit(&self, case: &Case) -> Result<(), EngineError> {
+    fn admit(&mut self, case: &Case) -> Result<(), EngineError> {
         if let Some(reason) = &self.refusal {
             return Err(EngineError::Scripted(reason.clone()));
         }
@@ -96,8 +96,8 @@ impl Engine for ScriptedEngine {
         Ok(timing)
     }
 
-    fn check(&self) -> &'static str {
-        "none"
+    fn check(&self, _: &Case) -> Check {
+        Check { against: "none", error: None }
     }
 
     fn kv_bytes(&self, case: &Case) -> Option<Bytes> {

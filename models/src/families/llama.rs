@@ -88,6 +88,16 @@ impl Family for Llama {
         Ok(Box::new(QuantisedLlama::open(spec, content, source, device)?))
     }
 
+    fn open_dequantised(
+        &self,
+        spec: &ModelSpec,
+        content: &Content,
+        source: &mut dyn Source,
+        device: &Device,
+    ) -> Result<Box<dyn PlainModel>, ModelError> {
+        Ok(Box::new(QuantisedLlama::open_dequantised(spec, content, source, device)?))
+    }
+
     fn open_dense(
         &self,
         spec: &ModelSpec,

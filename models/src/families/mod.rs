@@ -55,6 +55,18 @@ pub trait Family: Sync {
         device: &Device,
     ) -> Result<Box<dyn PlainModel>, ModelError>;
 
+    /// The same with every matrix dequantised to f32, for faster engines to be held against.
+    ///
+    /// # Errors
+    /// Errors of candle.
+    fn open_dequantised(
+        &self,
+        spec: &ModelSpec,
+        content: &Content,
+        source: &mut dyn Source,
+        device: &Device,
+    ) -> Result<Box<dyn PlainModel>, ModelError>;
+
     /// The floating-point model as candle-transformers has it.
     ///
     /// # Errors

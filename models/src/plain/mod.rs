@@ -13,6 +13,9 @@ use crate::error::ModelError;
 use crate::spec::ModelSpec;
 use candle_core::{D, DType, Device, Tensor};
 
+/// Positions scored at once: their logits stand in memory together.
+const SCORED: usize = 128;
+
 /// A model of candle-transformers behind one face.
 pub trait PlainModel: Send {
     /// Logits of the last position.
@@ -23,6 +26,22 @@ pub trait PlainModel: Send {
     /// # Errors
     /// Errors of candle.
     fn forward(&mut self, tokens: &Tensor, position: usize) -> candle_core::Result<Tensor>;
+
+    /// Logits of every position, or `None` from a model that gives those of the last one only; then
+    /// nothing was read.
+    ///
+    /// # Shapes
+    /// `tokens`: `(1, length)`; result `(length, vocab)` in f32.
+    ///
+    /// # Errors
+    /// Errors of candle.
+    fn forward_all(
+        &mut self,
+        _tokens: &Tensor,
+        _position: usize,
+    ) -> candle_core::Result<Option<Tensor>> {
+        Ok(None)
+    }
 
     /// Empties the KV cache.
     ///
@@ -65,6 +84,16 @@ impl PlainDecoder {
 
     /// Feeds `(batch, length)` tokens.
     fn feed(&mut self, tokens: Vec<u32>, batch: usize, length: usize) -> Result<(), ModelError> {
+        let wanted = self.room_for(length)?;
+        let tokens = Tensor::from_vec(tokens, (batch, length), &self.device)?;
+        self.logits = Some(self.model.forward(&tokens, self.depth)?);
+        self.batch = batch;
+        self.depth = wanted;
+        Ok(())
+    }
+
+    /// The depth behind `length` more tokens.
+    fn room_for(&self, length: usize) -> Result<usize, ModelError> {
         let wanted = self.depth + length;
         if wanted > self.max_context() {
             let whose =
@@ -75,10 +104,21 @@ impl PlainDecoder {
                 whose: whose.into(),
             });
         }
-        let tokens = Tensor::from_vec(tokens, (batch, length), &self.device)?;
-        self.logits = Some(self.model.forward(&tokens, self.depth)?);
-        self.batch = batch;
-        self.depth = wanted;
+        Ok(wanted)
+    }
+
+    /// One step a token, for models that keep the logits of the last position only.
+    fn score_by_steps(
+        &mut self,
+        tokens: &[u32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), ModelError> {
+        for (position, &token) in tokens.iter().enumerate() {
+            self.feed(vec![token], 1, 1)?;
+            for row in self.logits()? {
+                each(position, &row);
+            }
+        }
         Ok(())
     }
 
@@ -147,6 +187,27 @@ impl Decoder for PlainDecoder {
 
     fn logits(&self) -> Result<Vec<Vec<f32>>, ModelError> {
         Ok(self.last_logits()?.to_dtype(DType::F32)?.to_vec2()?)
+    }
+
+    fn score(
+        &mut self,
+        tokens: &[u32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), ModelError> {
+        self.reset()?;
+        self.room_for(tokens.len())?;
+        for chunk in tokens.chunks(SCORED) {
+            let input = Tensor::from_slice(chunk, (1, chunk.len()), &self.device)?;
+            let Some(logits) = self.model.forward_all(&input, self.depth)? else {
+                return self.score_by_steps(tokens, each);
+            };
+            for (at, row) in logits.to_vec2()?.iter().enumerate() {
+                each(self.depth + at, row);
+            }
+            self.logits = Some(logits.narrow(0, chunk.len() - 1, 1)?);
+            (self.batch, self.depth) = (1, self.depth + chunk.len());
+        }
+        Ok(())
     }
 
     fn synchronize(&self) -> Result<(), ModelError> {

@@ -50,12 +50,54 @@ struct Layer {
     cache: Option<(Tensor, Tensor)>,
 }
 
+/// What the matrices are multiplied as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matrices {
+    /// As the file has them: candle quantises the activations to match.
+    AsStored,
+    /// Dequantised to f32, activations left alone.
+    F32,
+}
+
+impl Matrices {
+    fn of(self, tensor: QTensor) -> Result<QMatMul> {
+        match self {
+            Self::AsStored => QMatMul::from_qtensor(tensor),
+            Self::F32 => Ok(QMatMul::Tensor(tensor.dequantize(&tensor.device())?)),
+        }
+    }
+}
+
 impl QuantisedLlama {
     /// Reads every tensor the spec needs from `source`.
     ///
     /// # Errors
     /// Errors of candle.
     pub fn open(
+        spec: &ModelSpec,
+        content: &Content,
+        source: &mut dyn Source,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::open_with(Matrices::AsStored, spec, content, source, device)
+    }
+
+    /// The same weights with every matrix dequantised to f32: slow, large, and what the file means
+    /// to f32 precision, so that faster engines can be held against it.
+    ///
+    /// # Errors
+    /// Errors of candle.
+    pub fn open_dequantised(
+        spec: &ModelSpec,
+        content: &Content,
+        source: &mut dyn Source,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::open_with(Matrices::F32, spec, content, source, device)
+    }
+
+    fn open_with(
+        matrices: Matrices,
         spec: &ModelSpec,
         content: &Content,
         mut source: &mut dyn Source,
@@ -67,7 +109,7 @@ impl QuantisedLlama {
         let output = if spec.tied_embeddings { embedding } else { read(Role::Output)? };
         let norm = RmsNorm::from_qtensor(read(Role::OutputNorm)?, spec.norm_eps)?;
         let layers = (0..spec.layers)
-            .map(|n| Layer::read(n, spec, &mut read))
+            .map(|n| Layer::read(n, matrices, spec, &mut read))
             .collect::<Result<Vec<_>>>()?;
         let factors = if content.tensor_infos.contains_key("rope_freqs.weight") {
             Some(content.tensor(&mut source, "rope_freqs.weight", device)?)
@@ -78,7 +120,7 @@ impl QuantisedLlama {
             embedding: Embedding::new(table, spec.hidden),
             layers,
             norm,
-            output: QMatMul::from_qtensor(output)?,
+            output: matrices.of(output)?,
             rotary: Rotary::new(spec, factors, device)?,
             mask: None,
             context: spec.context,
@@ -99,8 +141,12 @@ impl QuantisedLlama {
     }
 }
 
-impl PlainModel for QuantisedLlama {
-    fn forward(&mut self, tokens: &Tensor, position: usize) -> Result<Tensor> {
+impl QuantisedLlama {
+    /// The residual stream behind the last layer, normed.
+    ///
+    /// # Shapes
+    /// `tokens`: `(batch, length)`; result `(batch, length, hidden)`.
+    fn residual(&mut self, tokens: &Tensor, position: usize) -> Result<Tensor> {
         let (_, length) = tokens.dims2()?;
         let mask = if length == 1 { None } else { Some(self.mask(length, position)?) };
         let rotary = self.rotary.at(position, length)?;
@@ -108,9 +154,21 @@ impl PlainModel for QuantisedLlama {
         for layer in &mut self.layers {
             x = layer.forward(&x, mask.as_ref(), &rotary)?;
         }
+        self.norm.forward(&x)
+    }
+}
+
+impl PlainModel for QuantisedLlama {
+    fn forward(&mut self, tokens: &Tensor, position: usize) -> Result<Tensor> {
+        let (_, length) = tokens.dims2()?;
         // Only the last position needs the output head: (batch, hidden).
-        let last = self.norm.forward(&x)?.i((.., length - 1, ..))?.contiguous()?;
+        let last = self.residual(tokens, position)?.i((.., length - 1, ..))?.contiguous()?;
         self.output.forward(&last)
+    }
+
+    fn forward_all(&mut self, tokens: &Tensor, position: usize) -> Result<Option<Tensor>> {
+        let all = self.residual(tokens, position)?.squeeze(0)?.contiguous()?;
+        self.output.forward(&all).map(Some)
     }
 
     fn clear(&mut self) -> Result<()> {
@@ -132,10 +190,11 @@ impl PlainModel for QuantisedLlama {
 impl Layer {
     fn read(
         n: usize,
+        matrices: Matrices,
         spec: &ModelSpec,
         read: &mut impl FnMut(Role) -> Result<QTensor>,
     ) -> Result<Self> {
-        let mut matrix = |role: Role| QMatMul::from_qtensor(read(role)?);
+        let mut matrix = |role: Role| matrices.of(read(role)?);
         Ok(Self {
             query: matrix(Role::Query(n))?,
             key: matrix(Role::Key(n))?,

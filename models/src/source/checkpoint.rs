@@ -17,7 +17,7 @@ pub(crate) struct Checkpoint {
     pub(crate) shards: Vec<PathBuf>,
     /// Data type of the tensors as stored.
     pub(crate) stored: DType,
-    tensors: MmapedSafetensors,
+    pub(crate) tensors: MmapedSafetensors,
 }
 
 /// Reads the spec of a config.json.

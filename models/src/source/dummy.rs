@@ -1,65 +1,106 @@
 //! Seeded random weights in a model's true shape: the same bytes and operations, nothing downloaded.
 //!
-//! Quantised dummies are a GGUF that exists only as it is read: the header is built from the spec,
-//! and each tensor's blocks are made up when candle asks for them, so a large model never stands in
-//! memory twice. Block scales are set so that weights spread by about 0.02, as trained ones do;
-//! activations stay finite and every code value occurs.
+//! A dummy is a GGUF that exists only as it is read: the header is built from the spec, and each
+//! tensor is made up when it is asked for, so a large model never stands in memory twice. Block
+//! scales are set so that weights spread by about 0.02, as trained ones do; activations stay finite
+//! and every code value occurs.
+//!
+//! Not here: the file on disk ([`super::gguf_write`]).
+
+mod dense;
+mod fill;
+
+pub(crate) use dense::weights;
+
+mod tensors;
+
+pub(crate) use tensors::DummyTensors;
 
 use crate::families::Family;
 use crate::quant::Quant;
+use crate::source::gguf_write::ALIGNMENT;
 use crate::spec::ModelSpec;
 use crate::tensors::TensorSpec;
+use candle_core::Shape;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value, VersionedMagic};
-use candle_core::{DType, Device, Shape, Tensor};
-use candle_nn::VarBuilder;
-use candle_nn::var_builder::SimpleBackend;
-use half::{bf16, f16};
+use fill::{Fill, fill};
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, RngCore, SeedableRng};
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Read, Result as IoResult, Seek, SeekFrom};
-
-/// Standard deviation of the made-up weights.
-const SPREAD: f32 = 0.02;
 
 /// Seed of every dummy model: the same name is the same model everywhere.
 const SEED: u64 = 0xF4EE;
 
+/// Name of the frequency factors of Llama 3 in a GGUF.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
+
+/// Says in a GGUF's metadata that its weights were made up: `freeweights.weights = "dummy"`.
+pub(crate) const MARK: (&str, &str) = ("freeweights.weights", "dummy");
+
 /// A GGUF of a spec, and what reads as its bytes.
 pub(crate) fn gguf(family: &dyn Family, spec: &ModelSpec, quant: Quant) -> (Content, DummyReader) {
-    let mut tensor_infos = HashMap::new();
-    let mut spans = Vec::new();
-    let mut offset = 0;
+    let mut layout = Layout::default();
     for (index, tensor) in family.tensors(spec).iter().enumerate() {
-        let (dtype, bytes) = (quant.tensor_dtype(tensor), tensor.bytes(quant));
-        let shape = Shape::from(tensor.shape.clone());
-        tensor_infos
-            .insert(tensor.role.gguf_name(), TensorInfo { ggml_dtype: dtype, shape, offset });
-        spans.push(Span {
-            start: offset,
-            bytes,
-            fill: fill(tensor, dtype),
-            seed: SEED ^ index as u64,
-        });
-        offset = (offset + bytes).next_multiple_of(32);
+        let dtype = stored_dtype(quant, tensor);
+        let seed = SEED ^ index as u64;
+        layout.push(tensor.role.gguf_name(), &tensor.shape, dtype, fill(tensor, dtype), seed);
+    }
+    if let Some(scaling) = spec.rope_scaling {
+        let factors = scaling.factors(spec.rope_theta, spec.head_dim);
+        let shape = [factors.len()];
+        layout.push(ROPE_FACTORS.into(), &shape, GgmlDType::F32, Fill::Given(factors), SEED);
     }
     let content = Content {
         magic: VersionedMagic::GgufV3,
-        metadata: metadata(spec),
-        tensor_infos,
+        metadata: metadata(spec, quant),
+        tensor_infos: layout.infos,
         tensor_data_offset: 0,
     };
-    (content, DummyReader { spans, length: offset, position: 0 })
+    (content, DummyReader { spans: layout.spans, length: layout.end, position: 0 })
 }
 
-fn metadata(spec: &ModelSpec) -> HashMap<String, Value> {
+/// llama.cpp wants norms in f32, whatever the matrices are in.
+fn stored_dtype(quant: Quant, tensor: &TensorSpec) -> GgmlDType {
+    if tensor.role.is_matrix() { quant.tensor_dtype(tensor) } else { GgmlDType::F32 }
+}
+
+/// Tensors one behind the other, each aligned.
+#[derive(Default)]
+struct Layout {
+    infos: HashMap<String, TensorInfo>,
+    spans: Vec<Span>,
+    end: u64,
+}
+
+impl Layout {
+    fn push(&mut self, name: String, shape: &[usize], dtype: GgmlDType, fill: Fill, seed: u64) {
+        let shape = Shape::from(shape.to_vec());
+        let bytes = (shape.elem_count() / dtype.block_size() * dtype.type_size()) as u64;
+        let start = self.end.next_multiple_of(u64::from(ALIGNMENT));
+        self.infos.insert(name, TensorInfo { ggml_dtype: dtype, shape, offset: start });
+        self.spans.push(Span { start, bytes, fill, seed });
+        self.end = start + bytes;
+    }
+}
+
+/// What readers of GGUF, llama.cpp among them, ask a header for. There is no vocabulary but its size.
+fn metadata(spec: &ModelSpec, quant: Quant) -> HashMap<String, Value> {
     let count = |n: usize| Value::U32(u32::try_from(n).unwrap_or(u32::MAX));
+    let text = |text: &str| Value::String(text.into());
     let arch = &spec.architecture;
     #[expect(clippy::cast_possible_truncation, reason = "GGUF keeps the epsilon in f32")]
     let epsilon = spec.norm_eps as f32;
     HashMap::from([
-        ("general.architecture".into(), Value::String(arch.clone())),
+        ("general.architecture".into(), text(arch)),
+        ("general.type".into(), text("model")),
+        ("general.file_type".into(), Value::U32(quant.file_type())),
+        // The layout of the blocks as it has been since 2023.
+        ("general.quantization_version".into(), Value::U32(2)),
+        ("general.alignment".into(), Value::U32(ALIGNMENT)),
+        (MARK.0.into(), text(MARK.1)),
+        (format!("{arch}.vocab_size"), count(spec.vocab)),
         (format!("{arch}.block_count"), count(spec.layers)),
         (format!("{arch}.embedding_length"), count(spec.hidden)),
         (format!("{arch}.feed_forward_length"), count(spec.intermediate)),
@@ -69,90 +110,8 @@ fn metadata(spec: &ModelSpec) -> HashMap<String, Value> {
         (format!("{arch}.rope.dimension_count"), count(spec.head_dim)),
         (format!("{arch}.rope.freq_base"), Value::F32(spec.rope_theta)),
         (format!("{arch}.attention.layer_norm_rms_epsilon"), Value::F32(epsilon)),
+        ("tokenizer.ggml.model".into(), text("no_vocab")),
     ])
-}
-
-/// How the bytes of a tensor are made up.
-#[derive(Debug, Clone, Copy)]
-enum Fill {
-    /// Norms: every number is one.
-    Ones(GgmlDType),
-    /// Matrices in floating point.
-    Floats(GgmlDType),
-    /// Matrices in blocks.
-    Blocks(BlockLayout),
-}
-
-/// Where the scales of a block stand and what they must be for a spread of [`SPREAD`].
-#[derive(Debug, Clone, Copy)]
-struct BlockLayout {
-    bytes: usize,
-    /// Offset of the f16 scale, and the standard deviation of what it multiplies.
-    scale: (usize, f32),
-    /// Offset of the f16 minimum, and its size relative to the scale.
-    minimum: Option<(usize, f32)>,
-}
-
-fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
-    let layout =
-        |scale, minimum| Fill::Blocks(BlockLayout { bytes: dtype.type_size(), scale, minimum });
-    match dtype {
-        _ if !tensor.role.is_matrix() => Fill::Ones(dtype),
-        // Codes are uniform; in brackets what the scale multiplies.
-        GgmlDType::Q4_0 => layout((0, 4.61), None), // 0..=15, less 8
-        GgmlDType::Q4_1 => layout((0, 4.61), Some((2, -7.5))), // 0..=15, plus the minimum
-        GgmlDType::Q5_0 => layout((0, 9.23), None), // 0..=31, less 16
-        GgmlDType::Q5_1 => layout((0, 9.23), Some((2, -15.5))), // 0..=31, plus the minimum
-        GgmlDType::Q8_0 => layout((0, 73.9), None), // -128..=127
-        // Six- and four-bit sub-scales multiply the codes, sub-minima the minimum.
-        GgmlDType::Q2K => layout((80, 13.9), Some((82, 1.5))),
-        GgmlDType::Q3K => layout((108, 43.4), None),
-        GgmlDType::Q4K => layout((0, 256.7), Some((2, 7.5))),
-        GgmlDType::Q5K => layout((0, 530.0), Some((2, 15.5))),
-        GgmlDType::Q6K => layout((208, 1366.0), None),
-        _ => Fill::Floats(dtype),
-    }
-}
-
-impl Fill {
-    /// Makes up the bytes of whole numbers or blocks.
-    fn write(self, rng: &mut SmallRng, out: &mut [u8]) {
-        match self {
-            Self::Ones(dtype) => write_floats(dtype, out, || 1.0),
-            Self::Floats(dtype) => write_floats(dtype, out, || uniform(rng)),
-            Self::Blocks(layout) => {
-                rng.fill_bytes(out);
-                let scale = SPREAD / layout.scale.1;
-                let scale_bytes = f16::from_f32(scale).to_le_bytes();
-                let minimum = layout
-                    .minimum
-                    .map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
-                for block in out.chunks_exact_mut(layout.bytes) {
-                    block[layout.scale.0..layout.scale.0 + 2].copy_from_slice(&scale_bytes);
-                    if let Some((at, bytes)) = minimum {
-                        block[at..at + 2].copy_from_slice(&bytes);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Uniform with standard deviation [`SPREAD`]: half the width is `SPREAD * sqrt(3)`.
-fn uniform(rng: &mut SmallRng) -> f32 {
-    (rng.random::<f32>() - 0.5) * 2.0 * 3f32.sqrt() * SPREAD
-}
-
-fn write_floats(dtype: GgmlDType, out: &mut [u8], mut next: impl FnMut() -> f32) {
-    match dtype {
-        GgmlDType::F16 => out
-            .chunks_exact_mut(2)
-            .for_each(|cell| cell.copy_from_slice(&f16::from_f32(next()).to_le_bytes())),
-        GgmlDType::BF16 => out
-            .chunks_exact_mut(2)
-            .for_each(|cell| cell.copy_from_slice(&bf16::from_f32(next()).to_le_bytes())),
-        _ => out.chunks_exact_mut(4).for_each(|cell| cell.copy_from_slice(&next().to_le_bytes())),
-    }
 }
 
 struct Span {
@@ -194,51 +153,15 @@ impl Seek for DummyReader {
     }
 }
 
-/// Floating-point dummy weights as candle asks for them.
-pub(crate) fn weights(dtype: DType, device: &Device) -> VarBuilder<'static> {
-    VarBuilder::from_backend(Box::new(MadeUp), dtype, device.clone())
-}
-
-struct MadeUp;
-
-impl SimpleBackend for MadeUp {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: candle_nn::Init,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        if shape.rank() == 1 {
-            return Tensor::ones(shape, dtype, device);
-        }
-        // The name seeds the tensor, so the order of asking does not matter.
-        let seed = name
-            .bytes()
-            .fold(SEED, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        let mut rng = SmallRng::seed_from_u64(seed);
-        let numbers: Vec<f32> = (0..shape.elem_count()).map(|_| uniform(&mut rng)).collect();
-        Tensor::from_vec(numbers, shape, device)?.to_dtype(dtype)
-    }
-
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
-        candle_core::bail!("dummy weights need the shape of {name}")
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        name != "lm_head.weight"
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::families;
     use crate::tensors::Role;
+    use candle_core::Device;
 
     /// A shape whose rows every block type divides.
-    fn spec() -> ModelSpec {
+    pub(crate) fn spec() -> ModelSpec {
         let mut spec = crate::Preset::find("smollm2-135m").unwrap().spec();
         (spec.hidden, spec.layers, spec.heads, spec.kv_heads) = (256, 9, 4, 2);
         (spec.head_dim, spec.intermediate, spec.vocab) = (64, 512, 320);

@@ -3,16 +3,18 @@
 use crate::error::{ModelError, first_line};
 use crate::families::{self, Family};
 use crate::quant::Quant;
+use crate::source::dummy::MARK;
 use crate::spec::ModelSpec;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Content;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An opened GGUF: header read, tensors not.
 pub(crate) struct Gguf {
+    pub(crate) path: PathBuf,
     pub(crate) content: Content,
     pub(crate) reader: BufReader<File>,
     pub(crate) family: &'static dyn Family,
@@ -49,7 +51,14 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
     let spec = family.spec_from_gguf(&content.metadata, &content).map_err(bad)?;
     spec.validate()?;
     check_tensors(&content, family, &spec, length).map_err(bad)?;
-    Ok(Gguf { quant: quant_name(&content), family, spec, content, reader })
+    Ok(Gguf {
+        path: path.to_path_buf(),
+        quant: quant_name(&content),
+        family,
+        spec,
+        content,
+        reader,
+    })
 }
 
 /// Every tensor the family needs is there, in its shape, inside the file.
@@ -116,6 +125,12 @@ fn quant_name(content: &Content) -> String {
 }
 
 impl Gguf {
+    /// Whether its weights were made up by this crate.
+    pub(crate) fn made_up(&self) -> bool {
+        let mark = self.content.metadata.get(MARK.0).and_then(|value| value.to_string().ok());
+        mark.is_some_and(|mark| mark == MARK.1)
+    }
+
     /// Bytes of the tensors the family uses: all, and those that a decode step reads whole.
     pub(crate) fn weight_bytes(&self) -> (u64, u64) {
         let (mut all, mut per_step) = (0, 0);

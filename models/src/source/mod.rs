@@ -4,4 +4,5 @@
 pub(crate) mod checkpoint;
 pub(crate) mod dummy;
 pub(crate) mod gguf;
+pub(crate) mod gguf_write;
 pub(crate) mod hub;

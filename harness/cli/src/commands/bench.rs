@@ -6,7 +6,9 @@ use crate::lists::{Counts, counts, positive_counts};
 use crate::measuring::{self, Measured};
 use crate::print;
 use clap::{Args, ValueEnum};
-use freeweights_measure::{Grid, RunOptions};
+use freeweights_kernels::attention::KvType;
+use freeweights_kernels::isa::{Isa, UnknownIsa};
+use freeweights_measure::{Grid, InProcess, RunOptions};
 use freeweights_models::ModelId;
 use freeweights_record::summary_text;
 use freeweights_record::units::Seconds;
@@ -15,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// How a model is named.
-const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or \
+pub const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or \
     dummy:PRESET[:QUANT] for random weights in the true shape";
 
 /// Measure models on this machine: tokens per second, latency, memory.
@@ -27,9 +29,16 @@ pub struct BenchArgs {
     /// The models to measure.
     #[arg(value_name = "MODEL", help = MODEL_HELP, default_value = "dummy:smollm2-135m")]
     pub models: Vec<ModelId>,
-    /// What runs the model.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "candle")]
+    /// What runs the model; without it `fused` on a CPU and `candle` on other devices.
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub engine: Vec<EngineName>,
+    /// Instructions the fused engine uses: reference, avx2, avx512, amx; the best of this CPU without
+    /// it.
+    #[arg(long, value_parser = isa)]
+    pub isa: Option<Isa>,
+    /// Data type of the fused engine's KV cache.
+    #[arg(long, value_parser = kv_type, default_value = "bf16")]
+    pub kv: KvType,
     /// Where it runs: cpu, cuda:0.
     #[arg(long, value_delimiter = ',', default_value = "cpu")]
     pub device: Vec<String>,
@@ -69,6 +78,12 @@ pub struct BenchArgs {
     /// Folder for the results; without it a fresh one under freeweights-results.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Do not measure the ceilings of this machine first: two seconds less, and no MBU and MFU.
+    #[arg(long)]
+    pub no_ceilings: bool,
+    /// Show where the time of the fused engine goes, by operation; measuring it costs a little.
+    #[arg(long)]
+    pub profile: bool,
     /// How to write the result to standard output.
     #[arg(long, value_enum, default_value_t)]
     pub format: OutputFormat,
@@ -77,11 +92,31 @@ pub struct BenchArgs {
 /// What runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineName {
+    /// Kernels of our own, on the CPU.
+    Fused,
     /// candle-transformers as it comes.
     Candle,
     /// A machine of constant speed that exists in tests only.
     #[value(hide = true)]
     Scripted,
+}
+
+/// Instructions this CPU has, by name.
+pub fn isa(name: &str) -> Result<Isa, String> {
+    let isa: Isa = name.parse().map_err(|error: UnknownIsa| error.to_string())?;
+    if isa.is_available() {
+        return Ok(isa);
+    }
+    let here: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+    Err(format!("this CPU has no {isa}; it has {}", here.join(", ")))
+}
+
+/// A type of KV cache, by name.
+pub fn kv_type(name: &str) -> Result<KvType, String> {
+    KvType::ALL
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| format!("use one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
 fn positive_seconds(text: &str) -> Result<f64, String> {
@@ -100,6 +135,24 @@ fn positive(text: &str, unit: &str, most: f64) -> Result<f64, String> {
 }
 
 impl BenchArgs {
+    /// The engines for a device.
+    pub fn engines(&self, device: &str) -> Vec<EngineName> {
+        match (self.engine.as_slice(), device) {
+            ([], "cpu") => vec![EngineName::Fused],
+            ([], _) => vec![EngineName::Candle],
+            (engines, _) => engines.to_vec(),
+        }
+    }
+
+    /// The engine that loads models into this process; none for the scripted one.
+    pub fn in_process(&self, engine: EngineName) -> Option<InProcess> {
+        match engine {
+            EngineName::Fused => Some(InProcess::Fused { isa: self.isa, kv: self.kv }),
+            EngineName::Candle => Some(InProcess::Candle),
+            EngineName::Scripted => None,
+        }
+    }
+
     /// The sweep, for a prompt of so many tokens or for the lengths given.
     pub fn grid(&self, prompt_tokens: Option<u32>) -> Grid {
         Grid {

@@ -4,6 +4,7 @@ use super::OutputFormat;
 use crate::exit::Exit;
 use crate::print;
 use crate::progress::Progress;
+use crate::roofline;
 use clap::Args;
 use freeweights_measure::{capture_host, measure_ceilings};
 use freeweights_report::tables;
@@ -12,7 +13,7 @@ use std::num::NonZeroUsize;
 /// Describe this machine and measure its ceilings: read bandwidth and arithmetic peaks.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights hardware\n  freeweights hardware --threads 1 --format json\n  freeweights hardware --no-ceilings"
+    after_help = "Examples:\n  freeweights hardware\n  freeweights hardware --threads 1 --format json\n  freeweights hardware --no-ceilings\n  freeweights hardware --roofline --context 4096"
 )]
 pub struct HardwareArgs {
     /// Threads to measure with; all CPUs without it.
@@ -21,6 +22,12 @@ pub struct HardwareArgs {
     /// Only describe, measure nothing.
     #[arg(long)]
     no_ceilings: bool,
+    /// What the ceilings allow each known model that fits: decode, prefill, and where they meet.
+    #[arg(long, conflicts_with = "no_ceilings")]
+    roofline: bool,
+    /// Tokens of a prompt, and of the KV cache behind it, under --roofline.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    context: u32,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
@@ -32,9 +39,20 @@ pub fn run(args: &HardwareArgs) -> anyhow::Result<Exit> {
         let _spinner = Progress::spinner("measuring what this machine can read and compute");
         host.ceilings = Some(measure_ceilings(args.threads.unwrap_or_else(all_cpus)));
     }
-    let text = match args.format {
-        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&host)?),
-        format => tables::host(&host).render(format.into(), print::width())?,
+    let text = match (args.format, host.ceilings.filter(|_| args.roofline)) {
+        (format, Some(ceilings)) => {
+            let bounds = roofline::table(&ceilings, args.context, host.memory_available_bytes)
+                .render(format.into(), print::width())?;
+            match format {
+                OutputFormat::Csv | OutputFormat::Json => bounds,
+                OutputFormat::Table | OutputFormat::Md => {
+                    let machine = tables::host(&host).render(format.into(), print::width())?;
+                    format!("{machine}\n{bounds}\n{}\n", roofline::legend(args.context))
+                }
+            }
+        }
+        (OutputFormat::Json, None) => format!("{}\n", serde_json::to_string_pretty(&host)?),
+        (format, None) => tables::host(&host).render(format.into(), print::width())?,
     };
     print::data(&text)?;
     Ok(Exit::Good)

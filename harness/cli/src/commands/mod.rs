@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod models;
 pub mod prices;
 pub mod run;
+pub mod verify;
 
 use clap::ValueEnum;
 use freeweights_report::Format;

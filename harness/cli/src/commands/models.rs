@@ -1,18 +1,24 @@
-//! `freeweights models`: presets, their sizes, and whether they fit here; and bringing a model here.
+//! `freeweights models`: presets, their sizes, and whether they fit here; bringing a model here, and
+//! writing a dummy one to a file.
 
 use super::OutputFormat;
 use crate::exit::Exit;
 use crate::print;
+use crate::progress::Progress;
 use clap::{Args, Subcommand};
 use freeweights_measure::available_memory;
-use freeweights_models::{ModelId, ModelInfo, Origin, PRESETS, Quant, inspect};
+use freeweights_models::{ModelId, ModelInfo, Origin, PRESETS, Quant, inspect, write_dummy};
 use freeweights_record::units::Bytes;
 use freeweights_report::{Cell, Column, Grid};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// List known models, look at one, or bring one here.
+/// List known models, look at one, bring one here, or write a dummy one.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights models\n  freeweights models --context 8192 --batch 16\n  freeweights models show model.gguf\n  freeweights models fetch HuggingFaceTB/SmolLM2-135M"
+    after_help = "Examples:\n  freeweights models\n  freeweights models --context 8192 --batch 16\n  freeweights models show model.gguf\n  freeweights models fetch HuggingFaceTB/SmolLM2-135M\n  freeweights models write dummy:llama-3.2-1b:q4_0 llama-1b.gguf"
 )]
 pub struct ModelsArgs {
     #[command(subcommand)]
@@ -43,6 +49,16 @@ enum ModelsCommand {
         /// ORG/NAME, with @REVISION or :FILE where wanted.
         model: ModelId,
     },
+    /// Write a dummy model as a GGUF, so that any engine can be timed on its shape.
+    Write {
+        /// dummy:PRESET or dummy:PRESET:QUANT; the path of a config.json may stand for PRESET.
+        model: ModelId,
+        /// The file to write.
+        file: PathBuf,
+        /// Replace the file if there is one.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 pub fn run(args: &ModelsArgs) -> anyhow::Result<Exit> {
@@ -54,14 +70,38 @@ pub fn run(args: &ModelsArgs) -> anyhow::Result<Exit> {
         }
         Some(ModelsCommand::Fetch { model }) => {
             let info = inspect(model, true)?;
-            let Origin::Files(files) = &info.origin else {
-                anyhow::bail!("{model} is made up on the spot; there is nothing to fetch");
+            let files = match &info.origin {
+                Origin::Files(files) => files.as_slice(),
+                Origin::DummyFile(file) => std::slice::from_ref(file),
+                Origin::Dummy => {
+                    anyhow::bail!("{model} is made up on the spot; there is nothing to fetch")
+                }
             };
             let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
             print::data(&format!("{}\n", paths.join("\n")))?;
         }
+        Some(ModelsCommand::Write { model, file, force }) => write(model, file, *force)?,
     }
     Ok(Exit::Good)
+}
+
+/// Writes a dummy model and prints the file's name and size.
+fn write(model: &ModelId, file: &Path, force: bool) -> anyhow::Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    // Where it cannot be caught, an interrupt leaves the part file behind, and no more.
+    let _ = ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed));
+    let progress = Progress::bytes(&format!("writing {}", file.display()));
+    let bytes = write_dummy(model, file, force, &mut |done, all| {
+        progress.bytes_done(done, all);
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    drop(progress);
+    print::data(&format!("{}: {} ({bytes} bytes)\n", file.display(), Bytes::new(bytes).human()))
 }
 
 /// Quantisations of the list.

@@ -1,0 +1,423 @@
+//! The [`Decoder`] over fused passes.
+
+use super::pass::Pass;
+use super::plan::{Plan, Row};
+use super::profile::Profile;
+use super::source::StoredTensors;
+use super::weights::FusedWeights;
+use super::workspace::{Extent, Workspace};
+use crate::decoder::{Decoder, MemoryUse};
+use crate::error::ModelError;
+use crate::spec::ModelSpec;
+use freeweights_kernels::attention::{KvCache, KvType};
+use freeweights_kernels::isa::Isa;
+use freeweights_kernels::pool::Pool;
+use freeweights_kernels::rope::RopeTable;
+use freeweights_kernels::team::Team;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Rows of a prompt that go through the model together: enough to use each weight many times, few
+/// enough that their activations stay in the second-level caches.
+const PROMPT_ROWS: usize = 256;
+
+/// Rows of which all logits are made at a time.
+const SCORED_ROWS: usize = 64;
+
+/// Rows that the slow reference is asked for.
+const PAIR: usize = 2;
+
+/// Rows of the prompt that kernels are checked with: more than two matrix tiles, and no whole one.
+const CHECKED_PROMPT: usize = 37;
+
+/// Fewest tokens that the KV cache makes room for.
+const FEWEST_POSITIONS: usize = 256;
+
+/// How the fused engine runs.
+#[derive(Debug, Clone, Copy)]
+pub struct FusedOptions {
+    /// Threads, the caller's included.
+    pub threads: NonZeroUsize,
+    /// Instructions to use: [`Isa::best`] unless somebody compares.
+    pub isa: Isa,
+    /// Data type of the KV cache.
+    pub kv: KvType,
+}
+
+/// A model on kernels of our own. See [`super`].
+pub struct FusedDecoder {
+    spec: ModelSpec,
+    weights: FusedWeights,
+    options: FusedOptions,
+    pool: Pool,
+    cache: KvCache,
+    rope: RopeTable,
+    memory: Workspace,
+    plan: Plan,
+    profile: Profile,
+    /// Tokens in the KV cache of each sequence.
+    lengths: Vec<usize>,
+    /// Whether the logits are those of the last position of every sequence.
+    ready: bool,
+}
+
+impl FusedDecoder {
+    /// Reads and packs the weights.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFused`] for a shape or a type the kernels have not, [`ModelError::Weights`]
+    /// if a tensor cannot be read.
+    pub(crate) fn load(
+        spec: &ModelSpec,
+        stored: &dyn StoredTensors,
+        options: FusedOptions,
+    ) -> Result<Self, ModelError> {
+        if !options.isa.is_available() {
+            let reason = format!("this CPU has no {}", options.isa);
+            return Err(ModelError::BadCall { reason });
+        }
+        let weights = FusedWeights::load(spec, stored, options.threads)?;
+        let rope = RopeTable::new(spec.head_dim, &weights.inverse_frequencies, FEWEST_POSITIONS);
+        Ok(Self {
+            pool: Pool::new(options.threads),
+            cache: KvCache::new(options.kv, spec.layers, spec.kv_heads, spec.head_dim),
+            memory: Workspace::new(spec, options.threads.get()),
+            plan: Plan::default(),
+            profile: Profile::default(),
+            lengths: Vec::new(),
+            ready: false,
+            spec: spec.clone(),
+            weights,
+            options,
+            rope,
+        })
+    }
+
+    /// Makes room for so many tokens of each sequence. What is in the cache stays.
+    fn make_room(&mut self, tokens: usize) {
+        let (sequences, capacity) = (self.lengths.len(), self.cache.capacity());
+        if sequences > self.cache.sequences() {
+            // Only after a reset: nothing is lost.
+            self.cache.reserve(sequences, tokens.max(FEWEST_POSITIONS));
+        } else if tokens > capacity {
+            // Never asked for before: doubling keeps copies few.
+            let capacity = tokens.max(2 * capacity).min(self.spec.context);
+            self.cache.reserve(self.cache.sequences(), capacity);
+        }
+        self.rope.cover(tokens);
+    }
+
+    /// Takes in a batch of sequences and checks that what is to be added fits.
+    fn admit(&mut self, added: impl Iterator<Item = usize> + Clone) -> Result<(), ModelError> {
+        let count = added.clone().count();
+        if count == 0 || added.clone().any(|length| length == 0) {
+            let reason = "a batch needs at least one sequence, each of one token at least".into();
+            return Err(ModelError::BadCall { reason });
+        }
+        if !self.lengths.is_empty() && self.lengths.len() != count {
+            let reason = "the batch cannot change before a reset".into();
+            return Err(ModelError::BadCall { reason });
+        }
+        let held = self.lengths.iter().copied().chain(std::iter::repeat(0));
+        let wanted = held.zip(added).map(|(held, added)| held + added).max().unwrap_or(0);
+        if wanted > self.spec.context {
+            let limit = self.spec.context;
+            return Err(ModelError::BeyondContext { wanted, limit, whose: "the model".into() });
+        }
+        if self.lengths.is_empty() {
+            self.lengths.resize(count, 0);
+        }
+        self.make_room(wanted);
+        Ok(())
+    }
+
+    /// Adds a token to the plan.
+    fn add_row(&mut self, sequence: usize, token: u32) -> Result<(), ModelError> {
+        if token as usize >= self.spec.vocab {
+            let vocab = self.spec.vocab;
+            let reason = format!("token {token} is not in a vocabulary of {vocab}");
+            return Err(ModelError::BadCall { reason });
+        }
+        let position = self.lengths[sequence];
+        self.lengths[sequence] += 1;
+        self.plan.rows.push(Row { token, sequence, position });
+        Ok(())
+    }
+
+    /// Runs the plan. `kept` rows are kept for the output head, by this pass and those before.
+    fn run(&mut self, kept: usize) {
+        self.run_layers(self.options.isa, self.weights.layers.len(), kept);
+    }
+
+    /// Runs the plan through the first layers.
+    fn run_layers(&mut self, isa: Isa, layers: usize, kept: usize) {
+        self.plan.share_attention(self.spec.kv_heads, self.options.threads.get());
+        let extent = Extent {
+            rows: self.plan.rows.len(),
+            heads: self.plan.heads,
+            kept,
+            parts: self.plan.parts,
+        };
+        self.memory.shape(&self.spec, &self.weights, isa, extent);
+        let team = Team::new(self.pool.threads());
+        let pass = Pass {
+            spec: &self.spec,
+            weights: &self.weights,
+            layers: &self.weights.layers[..layers],
+            plan: &self.plan,
+            memory: &self.memory,
+            cache: &self.cache,
+            rope: &self.rope,
+            isa,
+            team: &team,
+            profile: &self.profile,
+        };
+        self.pool.run(|thread, _| pass.run(thread));
+    }
+
+    /// What the first layer makes of so many tokens, some at a time.
+    fn first_layer(
+        &mut self,
+        isa: Isa,
+        count: usize,
+        at_once: usize,
+    ) -> Result<Vec<f32>, ModelError> {
+        self.reset()?;
+        self.admit(std::iter::once(count))?;
+        for first in (0..count).step_by(at_once) {
+            self.plan.clear();
+            for place in first..count.min(first + at_once) {
+                // Any tokens would do; these are far from each other.
+                let token = (place * 7919 + 1) % self.spec.vocab;
+                self.add_row(0, u32::try_from(token).unwrap_or(0))?;
+                self.plan.keep.push((place - first, place));
+            }
+            self.run_layers(isa, 1, count);
+        }
+        self.reset()?;
+        // SAFETY: no pass runs.
+        Ok(unsafe { self.memory.kept.slice(0..count * self.spec.hidden) }.to_vec())
+    }
+
+    /// The logits of the last position of a sequence.
+    fn last_logits(&self, sequence: usize) -> &[f32] {
+        let vocab = self.spec.vocab;
+        // SAFETY: no pass runs: that takes a mutable borrow of the decoder.
+        unsafe { self.memory.logits.slice(sequence * vocab..(sequence + 1) * vocab) }
+    }
+
+    fn check_ready(&self) -> Result<(), ModelError> {
+        if self.ready {
+            return Ok(());
+        }
+        Err(ModelError::BadCall { reason: "no prompt was read yet".into() })
+    }
+}
+
+impl Decoder for FusedDecoder {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn max_context(&self) -> usize {
+        self.spec.context
+    }
+
+    fn kv_dtype(&self) -> &'static str {
+        self.options.kv.name()
+    }
+
+    fn kv_bytes_per_token(&self) -> u64 {
+        let layer = self.options.kv.bytes_per_token(self.spec.kv_heads, self.spec.head_dim);
+        (self.spec.layers * layer) as u64
+    }
+
+    fn depth(&self) -> usize {
+        self.lengths.iter().copied().max().unwrap_or(0)
+    }
+
+    fn reserve(&mut self, sequences: usize, tokens: usize) -> Result<(), ModelError> {
+        let tokens = tokens.min(self.spec.context);
+        if self.lengths.is_empty()
+            && (sequences > self.cache.sequences() || tokens > self.cache.capacity())
+        {
+            self.cache.reserve(sequences, tokens);
+        }
+        self.rope.cover(tokens);
+        Ok(())
+    }
+
+    fn reset(&mut self) -> Result<(), ModelError> {
+        self.lengths.clear();
+        self.ready = false;
+        Ok(())
+    }
+
+    fn prefill(&mut self, prompts: &[&[u32]]) -> Result<(), ModelError> {
+        self.admit(prompts.iter().map(|prompt| prompt.len()))?;
+        self.ready = false;
+        self.plan.clear();
+        for (sequence, prompt) in prompts.iter().enumerate() {
+            for (at, &token) in prompt.iter().enumerate() {
+                self.add_row(sequence, token)?;
+                let last_of_sequence = at + 1 == prompt.len();
+                if last_of_sequence {
+                    self.plan.keep.push((self.plan.rows.len() - 1, sequence));
+                }
+                let last = last_of_sequence && sequence + 1 == prompts.len();
+                if self.plan.rows.len() == PROMPT_ROWS || last {
+                    self.plan.heads = if last { prompts.len() } else { 0 };
+                    self.run(prompts.len());
+                    self.plan.clear();
+                }
+            }
+        }
+        self.ready = true;
+        Ok(())
+    }
+
+    fn step(&mut self, tokens: &[u32]) -> Result<(), ModelError> {
+        if tokens.len() != self.lengths.len() || tokens.is_empty() {
+            let reason = format!("{} tokens for {} sequences", tokens.len(), self.lengths.len());
+            return Err(ModelError::BadCall { reason });
+        }
+        self.admit(tokens.iter().map(|_| 1))?;
+        self.ready = false;
+        self.plan.clear();
+        for (sequence, &token) in tokens.iter().enumerate() {
+            self.add_row(sequence, token)?;
+            self.plan.keep.push((sequence, sequence));
+        }
+        self.plan.heads = tokens.len();
+        self.run(tokens.len());
+        self.ready = true;
+        Ok(())
+    }
+
+    fn greedy(&mut self, picked: &mut Vec<u32>) -> Result<(), ModelError> {
+        self.check_ready()?;
+        picked.clear();
+        for sequence in 0..self.lengths.len() {
+            picked.push(largest(self.last_logits(sequence)));
+        }
+        Ok(())
+    }
+
+    fn logits(&self) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.check_ready()?;
+        Ok((0..self.lengths.len()).map(|sequence| self.last_logits(sequence).to_vec()).collect())
+    }
+
+    fn score(
+        &mut self,
+        tokens: &[u32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), ModelError> {
+        self.reset()?;
+        self.admit(std::iter::once(tokens.len()))?;
+        for (chunk, tokens) in tokens.chunks(SCORED_ROWS).enumerate() {
+            self.plan.clear();
+            for (place, &token) in tokens.iter().enumerate() {
+                self.add_row(0, token)?;
+                self.plan.keep.push((place, place));
+            }
+            self.plan.heads = tokens.len();
+            self.run(tokens.len());
+            for place in 0..tokens.len() {
+                each(chunk * SCORED_ROWS + place, self.last_logits(place));
+            }
+        }
+        // What is left are the logits of a chunk, not of a last position.
+        self.reset()
+    }
+
+    fn synchronize(&self) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    fn memory(&self) -> MemoryUse {
+        let (weights, weights_per_step) = self.weights.bytes();
+        let tokens: usize = self.lengths.iter().sum();
+        MemoryUse {
+            weights,
+            weights_per_step,
+            kv_cache: self.kv_bytes_per_token() * tokens as u64,
+            workspace: self.memory.bytes() as u64,
+        }
+    }
+
+    /// The first layer on the kernels in use against the reference ones for two tokens at a time;
+    /// and for as many rows as the batch has, and as a prompt has, against two at a time.
+    fn check(&mut self, batch: usize) -> Result<Option<f64>, ModelError> {
+        let (isa, most) = (self.options.isa, self.spec.context);
+        let few = |rows: usize| rows.min(most);
+        let slow = self.first_layer(Isa::Reference, few(PAIR), PAIR)?;
+        let fast = self.first_layer(isa, few(PAIR), PAIR)?;
+        let mut worst = nmse(&fast, &slow);
+        for rows in [few(batch), few(CHECKED_PROMPT)] {
+            let pairs = self.first_layer(isa, rows, PAIR)?;
+            let together = self.first_layer(isa, rows, rows)?;
+            worst = worst.max(nmse(&together, &pairs));
+        }
+        Ok(Some(worst))
+    }
+
+    fn set_profiling(&mut self, on: bool) {
+        self.profile.switch(on);
+    }
+
+    fn profile(&self) -> Vec<(&'static str, Duration)> {
+        self.profile.spent()
+    }
+}
+
+/// Normalised mean squared error: `sum (a - b)^2 / sum b^2`. What is no number is an error.
+fn nmse(values: &[f32], reference: &[f32]) -> f64 {
+    let pairs = values.iter().zip(reference);
+    let error: f64 = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
+    let size: f64 = reference.iter().map(|b| f64::from(*b).powi(2)).sum();
+    if error == 0.0 { 0.0 } else { error / size }
+}
+
+/// The place of the largest number; the first of equals.
+fn largest(values: &[f32]) -> u32 {
+    /// Numbers compared before the best so far is looked at: the compiler makes vectors of it.
+    const AT_ONCE: usize = 64;
+
+    let (mut best, mut place) = (f32::NEG_INFINITY, 0);
+    for (chunk, numbers) in values.chunks(AT_ONCE).enumerate() {
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        let (whole, rest) = numbers.as_chunks::<16>();
+        for sixteen in whole {
+            for (lane, number) in lanes.iter_mut().zip(sixteen) {
+                *lane = if *number > *lane { *number } else { *lane };
+            }
+        }
+        let maximum = lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+        if maximum > best {
+            best = maximum;
+            let at = numbers.iter().position(|number| *number >= maximum).unwrap_or(0);
+            place = chunk * AT_ONCE + at;
+        }
+    }
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_is_found_wherever_it_is() {
+        for length in [1, 15, 16, 63, 64, 65, 200] {
+            for place in 0..length {
+                let mut values = vec![-1.0; length];
+                values[place] = 2.0;
+                assert_eq!(largest(&values) as usize, place, "of {length}");
+            }
+        }
+        assert_eq!(largest(&[1.0, 3.0, 3.0]), 1);
+        // What is no number is never the largest.
+        assert_eq!(largest(&[f32::NAN, -5.0, f32::NAN]), 1);
+    }
+}

@@ -1,0 +1,17 @@
+//! The `fused` engine: the llama shape on kernels of our own.
+//!
+//! Weights are packed once at load ([`weights`]); every buffer is made once ([`workspace`]); a pass
+//! is one program that all threads run together ([`pass`]), so a token costs one call of the pool
+//! and neither a lock nor an allocation.
+//!
+//! Not here: the arithmetic, which is in `freeweights-kernels`.
+
+mod decoder;
+mod pass;
+mod plan;
+mod profile;
+pub(crate) mod source;
+mod weights;
+mod workspace;
+
+pub use decoder::{FusedDecoder, FusedOptions};

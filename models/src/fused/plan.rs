@@ -1,0 +1,157 @@
+//! What one pass through the model has to do: which tokens, and how attention is shared out.
+//!
+//! Not here: the arithmetic.
+
+use std::ops::Range;
+
+/// One token of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) token: u32,
+    pub(super) sequence: usize,
+    pub(super) position: usize,
+}
+
+/// A piece of attention that one thread does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AttentionTask {
+    pub(super) kv_head: usize,
+    /// Rows of the pass: neighbouring tokens of one sequence.
+    pub(super) rows: Range<usize>,
+    /// If several threads share the one row: the keys of this task, and the place of its part.
+    pub(super) part: Option<(Range<usize>, usize)>,
+}
+
+/// A row whose attention was done in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Merge {
+    pub(super) row: usize,
+    pub(super) kv_head: usize,
+    pub(super) parts: Range<usize>,
+}
+
+/// One pass.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) rows: Vec<Row>,
+    pub(super) tasks: Vec<AttentionTask>,
+    pub(super) merges: Vec<Merge>,
+    /// Parts of all tasks together.
+    pub(super) parts: usize,
+    /// Rows whose residual stream is kept for the output head, and where.
+    pub(super) keep: Vec<(usize, usize)>,
+    /// How many kept rows the output head runs over at the end; 0 if it does not run.
+    pub(super) heads: usize,
+}
+
+/// Rows of a prompt that are one task of attention.
+const QUERY_ROWS: usize = 32;
+
+/// Fewest keys that are worth a task of their own.
+const FEWEST_KEYS: usize = 64;
+
+impl Plan {
+    /// An empty plan; memory is kept.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.tasks.clear();
+        self.merges.clear();
+        self.keep.clear();
+        (self.parts, self.heads) = (0, 0);
+    }
+
+    /// Shares out the attention of the rows, largest tasks first.
+    pub(super) fn share_attention(&mut self, kv_heads: usize, threads: usize) {
+        let mut first = 0;
+        let single = self.rows.chunk_by(|a, b| a.sequence == b.sequence).filter(|s| s.len() == 1);
+        let tasks = single.count() * kv_heads;
+        while first < self.rows.len() {
+            let sequence = self.rows[first].sequence;
+            let length =
+                self.rows[first..].iter().take_while(|row| row.sequence == sequence).count();
+            if length == 1 {
+                let keys = self.rows[first].position + 1;
+                let parts = parts(tasks, threads, keys);
+                self.step_tasks(first, kv_heads, keys, parts);
+            } else {
+                self.prompt_tasks(first..first + length, kv_heads);
+            }
+            first += length;
+        }
+        let keys = |task: &AttentionTask, rows: &[Row]| match &task.part {
+            Some((keys, _)) => keys.len(),
+            None => (rows[task.rows.end - 1].position + 1) * task.rows.len(),
+        };
+        let rows = &self.rows;
+        // Sorting in place: nothing may be allocated in a loop over tokens.
+        self.tasks.sort_unstable_by_key(|task| std::cmp::Reverse(keys(task, rows)));
+    }
+
+    fn step_tasks(&mut self, row: usize, kv_heads: usize, keys: usize, parts: usize) {
+        for kv_head in 0..kv_heads {
+            if parts == 1 {
+                self.tasks.push(AttentionTask { kv_head, rows: row..row + 1, part: None });
+                continue;
+            }
+            self.merges.push(Merge { row, kv_head, parts: self.parts..self.parts + parts });
+            for part in 0..parts {
+                let keys = keys * part / parts..keys * (part + 1) / parts;
+                let part = Some((keys, self.parts));
+                self.tasks.push(AttentionTask { kv_head, rows: row..row + 1, part });
+                self.parts += 1;
+            }
+        }
+    }
+
+    fn prompt_tasks(&mut self, rows: Range<usize>, kv_heads: usize) {
+        for start in rows.clone().step_by(QUERY_ROWS) {
+            let rows = start..rows.end.min(start + QUERY_ROWS);
+            for kv_head in 0..kv_heads {
+                self.tasks.push(AttentionTask { kv_head, rows: rows.clone(), part: None });
+            }
+        }
+    }
+}
+
+/// Into how many parts the keys of a row are split, if `tasks` rows and heads are shared by threads.
+fn parts(tasks: usize, threads: usize, keys: usize) -> usize {
+    let even = tasks.is_multiple_of(threads) || tasks >= 8 * threads;
+    if even { 1 } else { threads.min(keys / FEWEST_KEYS).max(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(rows: &[(usize, usize)], kv_heads: usize, threads: usize) -> Plan {
+        let row = |&(sequence, position): &(usize, usize)| Row { token: 0, sequence, position };
+        let mut plan = Plan { rows: rows.iter().map(row).collect(), ..Plan::default() };
+        plan.share_attention(kv_heads, threads);
+        plan
+    }
+
+    #[test]
+    fn three_heads_on_two_threads_are_six_halves() {
+        let plan = plan(&[(0, 511)], 3, 2);
+        assert_eq!((plan.tasks.len(), plan.parts), (6, 6));
+        assert_eq!(plan.merges[1], Merge { row: 0, kv_head: 1, parts: 2..4 });
+        let (keys, _) = plan.tasks[0].part.clone().unwrap();
+        assert_eq!(keys.len(), 256);
+    }
+
+    #[test]
+    fn what_divides_evenly_or_is_short_is_not_split() {
+        assert_eq!(plan(&[(0, 511), (1, 300)], 3, 2).parts, 0);
+        assert_eq!(plan(&[(0, 100)], 3, 2).parts, 0);
+        assert_eq!(plan(&[(0, 511)], 4, 2).parts, 0);
+    }
+
+    #[test]
+    fn prompts_are_cut_into_blocks_of_rows_and_the_longest_come_first() {
+        let rows: Vec<(usize, usize)> =
+            (0..70).map(|position| (0, position)).chain([(1, 5), (1, 6)]).collect();
+        let plan = plan(&rows, 1, 2);
+        let blocks: Vec<Range<usize>> = plan.tasks.iter().map(|task| task.rows.clone()).collect();
+        assert_eq!(blocks, [32..64, 0..32, 64..70, 70..72]);
+    }
+}

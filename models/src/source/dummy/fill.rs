@@ -1,0 +1,101 @@
+//! The bytes of one made-up tensor: ones, random numbers, or blocks of random codes.
+
+use crate::tensors::TensorSpec;
+use candle_core::quantized::GgmlDType;
+use half::{bf16, f16};
+use rand::rngs::SmallRng;
+use rand::{Rng, RngCore};
+
+/// Standard deviation of the made-up weights.
+const SPREAD: f32 = 0.02;
+
+/// How the bytes of a tensor are made up.
+#[derive(Debug, Clone)]
+pub(super) enum Fill {
+    /// Norms: every number is one.
+    Ones(GgmlDType),
+    /// Matrices in floating point.
+    Floats(GgmlDType),
+    /// Matrices in blocks.
+    Blocks(BlockLayout),
+    /// These numbers, in f32.
+    Given(Vec<f32>),
+}
+
+/// Where the scales of a block stand and what they must be for a spread of [`SPREAD`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockLayout {
+    bytes: usize,
+    /// Offset of the f16 scale, and the standard deviation of what it multiplies.
+    scale: (usize, f32),
+    /// Offset of the f16 minimum, and its size relative to the scale.
+    minimum: Option<(usize, f32)>,
+}
+
+/// How `tensor` is made up when it is stored as `dtype`.
+pub(super) fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
+    let layout =
+        |scale, minimum| Fill::Blocks(BlockLayout { bytes: dtype.type_size(), scale, minimum });
+    match dtype {
+        _ if !tensor.role.is_matrix() => Fill::Ones(dtype),
+        // Codes are uniform; in brackets what the scale multiplies.
+        GgmlDType::Q4_0 => layout((0, 4.61), None), // 0..=15, less 8
+        GgmlDType::Q4_1 => layout((0, 4.61), Some((2, -7.5))), // 0..=15, plus the minimum
+        GgmlDType::Q5_0 => layout((0, 9.23), None), // 0..=31, less 16
+        GgmlDType::Q5_1 => layout((0, 9.23), Some((2, -15.5))), // 0..=31, plus the minimum
+        GgmlDType::Q8_0 => layout((0, 73.9), None), // -128..=127
+        // Six- and four-bit sub-scales multiply the codes, sub-minima the minimum.
+        GgmlDType::Q2K => layout((80, 13.9), Some((82, 1.5))),
+        GgmlDType::Q3K => layout((108, 43.4), None),
+        GgmlDType::Q4K => layout((0, 256.7), Some((2, 7.5))),
+        GgmlDType::Q5K => layout((0, 530.0), Some((2, 15.5))),
+        GgmlDType::Q6K => layout((208, 1366.0), None),
+        _ => Fill::Floats(dtype),
+    }
+}
+
+impl Fill {
+    /// Makes up the bytes of whole numbers or blocks.
+    pub(super) fn write(&self, rng: &mut SmallRng, out: &mut [u8]) {
+        match self {
+            Self::Ones(dtype) => write_floats(*dtype, out, || 1.0),
+            Self::Floats(dtype) => write_floats(*dtype, out, || uniform(rng)),
+            Self::Given(numbers) => {
+                for (cell, number) in out.chunks_exact_mut(4).zip(numbers) {
+                    cell.copy_from_slice(&number.to_le_bytes());
+                }
+            }
+            Self::Blocks(layout) => {
+                rng.fill_bytes(out);
+                let scale = SPREAD / layout.scale.1;
+                let scale_bytes = f16::from_f32(scale).to_le_bytes();
+                let minimum = layout
+                    .minimum
+                    .map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
+                for block in out.chunks_exact_mut(layout.bytes) {
+                    block[layout.scale.0..layout.scale.0 + 2].copy_from_slice(&scale_bytes);
+                    if let Some((at, bytes)) = minimum {
+                        block[at..at + 2].copy_from_slice(&bytes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Uniform with standard deviation [`SPREAD`]: half the width is `SPREAD * sqrt(3)`.
+fn uniform(rng: &mut SmallRng) -> f32 {
+    (rng.random::<f32>() - 0.5) * 2.0 * 3f32.sqrt() * SPREAD
+}
+
+fn write_floats(dtype: GgmlDType, out: &mut [u8], mut next: impl FnMut() -> f32) {
+    match dtype {
+        GgmlDType::F16 => out
+            .chunks_exact_mut(2)
+            .for_each(|cell| cell.copy_from_slice(&f16::from_f32(next()).to_le_bytes())),
+        GgmlDType::BF16 => out
+            .chunks_exact_mut(2)
+            .for_each(|cell| cell.copy_from_slice(&bf16::from_f32(next()).to_le_bytes())),
+        _ => out.chunks_exact_mut(4).for_each(|cell| cell.copy_from_slice(&next().to_le_bytes())),
+    }
+}
