@@ -6,7 +6,9 @@
 use candle_core::Device;
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
-use freeweights_models::{Decoder, FusedOptions, ModelError, ModelId, Quant, load, load_fused};
+use freeweights_models::{
+    Decoder, FusedOptions, ModelError, ModelId, Quant, load, load_fused, nmse,
+};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -38,14 +40,6 @@ fn fused(id: &ModelId, options: FusedOptions) -> Box<dyn Decoder> {
 /// Repeatable token ids.
 fn tokens(count: usize, seed: usize) -> Vec<u32> {
     (0..count).map(|i| u32::try_from((i * 37 + seed * 101 + 7) % 330).unwrap()).collect()
-}
-
-/// Normalised mean squared error: `sum (a - b)^2 / sum b^2`.
-fn nmse(ours: &[f32], reference: &[f32]) -> f64 {
-    assert_eq!(ours.len(), reference.len());
-    let error: f64 = ours.iter().zip(reference).map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    let size: f64 = reference.iter().map(|b| f64::from(*b).powi(2)).sum();
-    error / size
 }
 
 fn logits(decoder: &dyn Decoder, sequence: usize) -> Vec<f32> {

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop where a test would")]
 
 use candle_core::Device;
-use freeweights_models::{ModelError, ModelId, Origin, inspect, load, sha256_of, write_dummy};
+use freeweights_models::{
+    ModelError, ModelId, Origin, inspect, load, nmse, sha256_of, write_dummy,
+};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -33,13 +35,6 @@ fn logits(id: &ModelId) -> Vec<f32> {
     decoder.prefill(&[&prompt]).unwrap();
     decoder.step(&[5]).unwrap();
     decoder.logits().unwrap().remove(0)
-}
-
-/// Mean square of the difference over that of the reference.
-fn nmse(ours: &[f32], reference: &[f32]) -> f64 {
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let difference: f64 = ours.iter().zip(reference).map(|(a, b)| square(a - b)).sum();
-    difference / reference.iter().map(|&x| square(x)).sum::<f64>()
 }
 
 #[test]

@@ -394,9 +394,18 @@ fn prices_of_files_come_before_the_bundled_ones() {
 
 #[test]
 fn help_has_examples_for_every_command() {
-    for command in
-        ["run", "bench", "cost", "import", "ledger", "hardware", "models", "prices", "completions"]
-    {
+    for command in [
+        "run",
+        "bench",
+        "cost",
+        "import",
+        "ledger",
+        "hardware",
+        "verify",
+        "models",
+        "prices",
+        "completions",
+    ] {
         freeweights().args([command, "--help"]).assert().code(0).stdout(contains("Example"));
     }
     let output = freeweights().arg("--help").output().unwrap();

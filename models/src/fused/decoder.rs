@@ -8,6 +8,7 @@ use super::weights::FusedWeights;
 use super::workspace::{Extent, Workspace};
 use crate::decoder::{Decoder, MemoryUse};
 use crate::error::ModelError;
+use crate::nmse::nmse;
 use crate::spec::ModelSpec;
 use freeweights_kernels::attention::{KvCache, KvType};
 use freeweights_kernels::isa::Isa;
@@ -369,14 +370,6 @@ impl Decoder for FusedDecoder {
     fn profile(&self) -> Vec<(&'static str, Duration)> {
         self.profile.spent()
     }
-}
-
-/// Normalised mean squared error: `sum (a - b)^2 / sum b^2`. What is no number is an error.
-fn nmse(values: &[f32], reference: &[f32]) -> f64 {
-    let pairs = values.iter().zip(reference);
-    let error: f64 = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
-    let size: f64 = reference.iter().map(|b| f64::from(*b).powi(2)).sum();
-    if error == 0.0 { 0.0 } else { error / size }
 }
 
 /// The place of the largest number; the first of equals.

@@ -29,7 +29,7 @@ pub struct BenchArgs {
     /// The models to measure.
     #[arg(value_name = "MODEL", help = MODEL_HELP, default_value = "dummy:smollm2-135m")]
     pub models: Vec<ModelId>,
-    /// What runs the model; without it `fused` on a CPU and `candle` on other devices.
+    /// What runs the model; without it `fused` on a CPU with AVX2 or more, else `candle`.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub engine: Vec<EngineName>,
     /// Instructions the fused engine uses: reference, avx2, avx512, amx; the best of this CPU without
@@ -101,6 +101,12 @@ pub enum EngineName {
     Scripted,
 }
 
+/// Whether the fused engine has fast kernels for this CPU. For NEON there are none yet: the slow
+/// reference stands in, and candle is faster.
+fn has_kernels() -> bool {
+    !matches!(Isa::best(), Isa::Reference | Isa::Neon)
+}
+
 /// Instructions this CPU has, by name.
 pub fn isa(name: &str) -> Result<Isa, String> {
     let isa: Isa = name.parse().map_err(|error: UnknownIsa| error.to_string())?;
@@ -138,7 +144,7 @@ impl BenchArgs {
     /// The engines for a device.
     pub fn engines(&self, device: &str) -> Vec<EngineName> {
         match (self.engine.as_slice(), device) {
-            ([], "cpu") => vec![EngineName::Fused],
+            ([], "cpu") if has_kernels() => vec![EngineName::Fused],
             ([], _) => vec![EngineName::Candle],
             (engines, _) => engines.to_vec(),
         }

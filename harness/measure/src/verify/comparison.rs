@@ -107,7 +107,7 @@ pub(super) struct Sums {
 impl Sums {
     /// One position, and the token that follows it where there is one.
     pub(super) fn add(&mut self, tested: &[f32], reference: &[f32], next: Option<u32>) {
-        let (difference, norm) = logits::squares(tested, reference);
+        let (difference, norm) = freeweights_models::squares(tested, reference);
         let kl = logits::kl_divergence(tested, reference);
         self.positions += 1;
         self.difference += difference;

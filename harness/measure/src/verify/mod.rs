@@ -7,7 +7,7 @@ mod comparison;
 mod logits;
 
 pub use comparison::{Bounds, Comparison};
-pub use logits::{kl_divergence, likeliest, negative_log_likelihood, nmse};
+pub use logits::{kl_divergence, likeliest, negative_log_likelihood};
 
 use comparison::Sums;
 use freeweights_models::{Decoder, ModelError};
