@@ -27,6 +27,7 @@ pub mod gate;
 pub mod isa;
 pub mod matrix;
 pub mod norm;
+mod pinning;
 pub mod pool;
 pub mod rope;
 pub mod shared;

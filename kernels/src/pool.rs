@@ -5,6 +5,7 @@
 //!
 //! Not here: queues, stealing, tasks of different lengths. All threads run the same closure.
 
+use crate::pinning::pin;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,6 +70,21 @@ impl Pool {
     /// If the operating system refuses a thread.
     #[must_use]
     pub fn new(threads: NonZeroUsize) -> Self {
+        Self::start_threads(threads, false)
+    }
+
+    /// [`Pool::new`], with each of the pool's own threads kept on the CPU of its number, from 1 on.
+    /// The caller stays free, as threads that it starts later would inherit its place; the system
+    /// finds it the CPU that is left. Where the system refuses, threads stay free.
+    ///
+    /// # Panics
+    /// If the operating system refuses a thread.
+    #[must_use]
+    pub fn pinned(threads: NonZeroUsize) -> Self {
+        Self::start_threads(threads, true)
+    }
+
+    fn start_threads(threads: NonZeroUsize, pinned: bool) -> Self {
         let threads = threads.get();
         let shared = Arc::new(Shared {
             threads,
@@ -84,7 +100,12 @@ impl Pool {
                 let shared = Arc::clone(&shared);
                 thread::Builder::new()
                     .name(format!("kernels-{thread}"))
-                    .spawn(move || shared.work(thread))
+                    .spawn(move || {
+                        if pinned {
+                            pin(thread);
+                        }
+                        shared.work(thread);
+                    })
                     .expect("the operating system has a thread to spare")
             })
             .collect();
@@ -227,7 +248,11 @@ mod tests {
     #[test]
     fn every_thread_runs_every_call_once() {
         for threads in [1, 2, 3, 5] {
-            let pool = pool(threads);
+            let pool = if threads == 2 {
+                Pool::pinned(NonZeroUsize::new(threads).unwrap())
+            } else {
+                pool(threads)
+            };
             assert_eq!(pool.threads(), threads);
             let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
             // More threads than cores take turns at the mercy of the operating system.

@@ -53,7 +53,7 @@ fn a_decode_step_allocates_nothing_once_it_is_warm() {
     let id = ModelId::Dummy { shape: path.display().to_string(), quant: Quant::Q4_0 };
     let threads = NonZeroUsize::new(2).unwrap();
     for isa in Isa::available() {
-        let options = FusedOptions { threads, isa, kv: KvType::Bf16 };
+        let options = FusedOptions { threads, isa, kv: KvType::Bf16, pinned: false };
         let mut decoder = load_fused(&id, options, false).unwrap().decoder;
         for batch in [1, 2, 32] {
             decoder.reset().unwrap();

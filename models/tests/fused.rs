@@ -30,7 +30,8 @@ fn dummy(path: &Path, quant: Quant) -> ModelId {
 }
 
 fn options(isa: Isa, threads: usize) -> FusedOptions {
-    FusedOptions { threads: NonZeroUsize::new(threads).unwrap(), isa, kv: KvType::Bf16 }
+    let threads = NonZeroUsize::new(threads).unwrap();
+    FusedOptions { threads, isa, kv: KvType::Bf16, pinned: false }
 }
 
 fn fused(id: &ModelId, options: FusedOptions) -> Box<dyn Decoder> {

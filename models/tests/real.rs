@@ -65,7 +65,7 @@ fn the_fused_engine_writes_the_same_on_every_instruction_set() {
     let Some(path) = model() else { return };
     for isa in Isa::available() {
         let threads = NonZeroUsize::new(2).unwrap();
-        let options = FusedOptions { threads, isa, kv: KvType::Bf16 };
+        let options = FusedOptions { threads, isa, kv: KvType::Bf16, pinned: false };
         let mut loaded = load_fused(&ModelId::Path(path.clone()), options, false).unwrap();
         let tokenizer = loaded.tokenizer.unwrap();
         let prompt = tokenizer.encode("The capital of France is").unwrap();

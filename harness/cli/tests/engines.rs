@@ -67,7 +67,7 @@ fn every_instruction_set_runs_and_is_checked_and_named() {
 fn both_engines_stand_in_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let model = model(folder.path(), 32);
-    let rows = rows(folder.path(), &[&model, "--engine", "fused,candle", "--kv", "q8_0"]);
+    let rows = rows(folder.path(), &[&model, "--engine", "fused,candle", "--kv", "q8_0", "--pin"]);
     let engines: Vec<&str> = rows.iter().map(|row| row["engine"].as_str()).collect();
     assert_eq!(engines, ["fused", "fused", "candle", "candle"]);
     assert_eq!((rows[0]["kv_dtype"].as_str(), rows[2]["kv_dtype"].as_str()), ("q8_0", "f32"));

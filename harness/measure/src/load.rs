@@ -23,6 +23,8 @@ pub enum InProcess {
         isa: Option<Isa>,
         /// Data type of the KV cache.
         kv: KvType,
+        /// Whether threads stay on one CPU each.
+        pinned: bool,
     },
     /// candle as it comes.
     Candle,
@@ -80,9 +82,9 @@ pub fn load_decoder(
     match engine {
         InProcess::Candle => load(model, device, false),
         InProcess::Fused { .. } if !device.is_cpu() => Err(only_on_the_cpu(device)),
-        InProcess::Fused { isa, kv } => {
+        InProcess::Fused { isa, kv, pinned } => {
             let isa = isa.unwrap_or_else(Isa::best);
-            load_fused(model, FusedOptions { threads, isa, kv }, false)
+            load_fused(model, FusedOptions { threads, isa, kv, pinned }, false)
         }
     }
 }

@@ -43,9 +43,11 @@ pub struct FusedOptions {
     pub isa: Isa,
     /// Data type of the KV cache.
     pub kv: KvType,
+    /// Whether each thread but the caller's stays on the CPU of its number.
+    pub pinned: bool,
 }
 
-/// A model on kernels of our own. See [`super`].
+/// A model on kernels of our own: weights packed at load, one call of a pool of threads a pass.
 pub struct FusedDecoder {
     spec: ModelSpec,
     weights: FusedWeights,
@@ -80,7 +82,11 @@ impl FusedDecoder {
         let weights = FusedWeights::load(spec, stored, options.threads)?;
         let rope = RopeTable::new(spec.head_dim, &weights.inverse_frequencies, FEWEST_POSITIONS);
         Ok(Self {
-            pool: Pool::new(options.threads),
+            pool: if options.pinned {
+                Pool::pinned(options.threads)
+            } else {
+                Pool::new(options.threads)
+            },
             cache: KvCache::new(options.kv, spec.layers, spec.kv_heads, spec.head_dim),
             memory: Workspace::new(spec, options.threads.get()),
             plan: Plan::default(),

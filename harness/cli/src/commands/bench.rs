@@ -25,6 +25,7 @@ pub const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NA
 #[command(
     after_help = "Examples:\n  freeweights bench\n  freeweights bench model.gguf --isl 128,512 --osl 64 --batch 1-4\n  freeweights bench dummy:llama-3.2-1b:q8_0 --depth 0,1024 --threads 1\n  freeweights bench model.gguf --prompt \"The capital of France is\" --show-text\n  freeweights bench org/name@main:model-q4_k_m.gguf --format csv > rows.csv"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub struct BenchArgs {
     /// The models to measure.
     #[arg(value_name = "MODEL", help = MODEL_HELP, default_value = "dummy:smollm2-135m")]
@@ -51,6 +52,9 @@ pub struct BenchArgs {
     /// Tokens in the KV cache before the measurement begins.
     #[arg(long, value_parser = counts, default_value = "0")]
     pub depth: Counts,
+    /// Keep the fused engine's threads on one CPU each (Linux on x86-64).
+    #[arg(long)]
+    pub pin: bool,
     /// Sequences stepped together.
     #[arg(long, value_parser = positive_counts, default_value = "1,2")]
     pub batch: Counts,
@@ -153,7 +157,9 @@ impl BenchArgs {
     /// The engine that loads models into this process; none for the scripted one.
     pub fn in_process(&self, engine: EngineName) -> Option<InProcess> {
         match engine {
-            EngineName::Fused => Some(InProcess::Fused { isa: self.isa, kv: self.kv }),
+            EngineName::Fused => {
+                Some(InProcess::Fused { isa: self.isa, kv: self.kv, pinned: self.pin })
+            }
             EngineName::Candle => Some(InProcess::Candle),
             EngineName::Scripted => None,
         }

@@ -96,7 +96,7 @@ fn bounds(args: &VerifyArgs) -> Bounds {
 
 fn in_process(engine: EngineName, args: &VerifyArgs) -> Option<InProcess> {
     match engine {
-        EngineName::Fused => Some(InProcess::Fused { isa: args.isa, kv: args.kv }),
+        EngineName::Fused => Some(InProcess::Fused { isa: args.isa, kv: args.kv, pinned: false }),
         EngineName::Candle => Some(InProcess::Candle),
         EngineName::Scripted => None,
     }
