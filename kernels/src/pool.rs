@@ -73,7 +73,8 @@ impl Pool {
         Self::start_threads(threads, false)
     }
 
-    /// [`Pool::new`], with each of the pool's own threads kept on the CPU of its number, from 1 on.
+    /// [`Pool::new`], with each of the pool's own threads kept on one of the CPUs that this process
+    /// may use: the second, the third, and so on.
     /// The caller stays free, as threads that it starts later would inherit its place; the system
     /// finds it the CPU that is left. Where the system refuses, threads stay free.
     ///

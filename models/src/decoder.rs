@@ -119,9 +119,9 @@ pub trait Decoder: Send {
     /// What it holds now.
     fn memory(&self) -> MemoryUse;
 
-    /// Checks the kernels that a case of this batch uses against slow ones, in little time: the
-    /// normalised mean squared error between them. `None` for engines that have nothing to check.
-    /// Forgets all sequences.
+    /// Checks the kernels for as many rows as this batch has against slow ones, in little time: the
+    /// normalised mean squared error between them, which may be no number. `None` for engines that
+    /// have nothing to check. Forgets all sequences.
     ///
     /// # Errors
     /// [`ModelError`] of the engine.

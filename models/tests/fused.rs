@@ -227,7 +227,18 @@ fn what_cannot_be_is_refused_in_one_sentence() {
     assert!(bad(decoder.prefill(&[&[330]])).contains("token 330 is not in a vocabulary of 330"));
     decoder.reset().unwrap();
     assert!(bad(decoder.prefill(&[&tokens(513, 0)])).contains("513 tokens are more than the 512"));
-    // After a refusal it goes on.
+    // After a refusal it goes on as if it had not been asked.
+    decoder.reset().unwrap();
+    assert!(bad(decoder.prefill(&[&[330], &[1]])).contains("token 330"));
+    decoder.prefill(&[&[7, 8]]).unwrap();
+    assert!(bad(decoder.step(&[330])).contains("token 330"));
+    assert_eq!(decoder.depth(), 2);
+    decoder.step(&[9]).unwrap();
+    let after = logits(decoder.as_ref(), 0);
+    decoder.reset().unwrap();
+    decoder.prefill(&[&[7, 8]]).unwrap();
+    decoder.step(&[9]).unwrap();
+    assert_eq!(after, logits(decoder.as_ref(), 0));
     decoder.reset().unwrap();
     decoder.prefill(&[&tokens(512, 0)]).unwrap();
     assert!(bad(decoder.step(&[1])).contains("513 tokens"));

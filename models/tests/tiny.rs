@@ -90,7 +90,7 @@ fn write_gguf(path: &Path, architecture: &str, heads: u32) {
         ("llama.context_length", Value::U32(64)),
         ("llama.attention.head_count", Value::U32(heads)),
         ("llama.attention.head_count_kv", Value::U32(2)),
-        ("llama.rope.dimension_count", Value::U32(8)),
+        ("llama.rope.dimension_count", Value::U32(32 / heads.max(1))),
         ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
     ]
     .map(|(key, value)| (key.to_owned(), value))

@@ -87,6 +87,7 @@ fn what_no_cpu_or_no_program_has_is_refused_before_anything_is_measured() {
     };
     refused(&["bench", "--isa", "sse9"], "use one of reference, avx2, avx512, amx, neon");
     refused(&["bench", "--kv", "q3"], "use one of bf16, q8_0");
+    refused(&["bench", "--threads", "100000"], "give at most 1024");
     if let Some(isa) = Isa::ALL.into_iter().find(|isa| !isa.is_available()) {
         refused(
             &["bench", "--isa", isa.name()],

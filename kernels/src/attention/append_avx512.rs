@@ -20,7 +20,7 @@ use crate::matrix::formats::BLOCK;
 ///
 /// # Safety
 /// The CPU must have [`Isa::Avx512`](crate::isa::Isa::Avx512); the position must be in range, and
-/// nobody else may touch its stream.
+/// nobody else may touch this position of its stream; only its bytes are written.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn append(
     kind: KvType,

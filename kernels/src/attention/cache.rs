@@ -162,7 +162,7 @@ impl KvCache {
     ///
     /// # Safety
     /// The CPU must have `isa`; layer, sequence, head and position must be in range; no other thread
-    /// may touch this layer, sequence and head at once.
+    /// may touch this position of them at once. Only the bytes of this position are written.
     ///
     /// # Panics
     /// If key or value are not of `head_dim`.

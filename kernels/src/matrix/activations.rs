@@ -55,7 +55,8 @@ impl BitOr for Forms {
 /// # Accuracy
 /// A code is the nearest of -127..=127, ties to even; the scale is `max |activation| / 127`. The
 /// error of an activation is at most half a scale. Blocks whose maximum is below 127 times the
-/// smallest normal f32 become zero. What is not finite has no meaningful code.
+/// smallest normal f32 become zero. A block that holds NaN or an infinity has
+/// the scale NaN, so that products with it are NaN.
 #[derive(Debug, Clone)]
 pub struct Activations {
     isa: Isa,

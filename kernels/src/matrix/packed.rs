@@ -37,8 +37,8 @@ pub const PANEL: usize = 32;
 ///
 /// # Accuracy
 /// Codes are exact, and so are scales and minimums but for the K formats: there the product of a
-/// half and a six-bit integer is rounded to a half, at most 2^-11 relative, so a normalised mean
-/// squared error below 2.4e-7.
+/// half and a six-bit integer is rounded to a half, at most 2^-11 relative or 2^-25 absolute, so a
+/// normalised mean squared error below 2.4e-7 where scales are no subnormal halves.
 #[derive(Clone)]
 pub struct PackedMatrix {
     pub(super) format: Format,

@@ -18,6 +18,11 @@ impl QuantisedBlock {
     }
 }
 
+/// A block that holds NaN or an infinity: no number comes of it, so that nobody takes what does for
+/// one.
+const NOT_FINITE: QuantisedBlock =
+    QuantisedBlock { codes: [0; BLOCK], scale: f32::NAN, negative_sums: [0; 2] };
+
 /// Minus the sums of both halves.
 fn negative_sums(codes: &[i8; BLOCK]) -> [i32; 2] {
     let (low, high) = codes.split_at(BLOCK / 2);
@@ -36,6 +41,9 @@ fn scale(maximum: f32, inverse: f32) -> f32 {
 
 /// The slow twin.
 pub(crate) fn quantise_block(values: &[f32; BLOCK]) -> QuantisedBlock {
+    if !values.iter().all(|value| value.is_finite()) {
+        return NOT_FINITE;
+    }
     let maximum = values.iter().fold(0.0_f32, |maximum, value| maximum.max(value.abs()));
     let inverse = inverse(maximum);
     #[expect(clippy::cast_possible_truncation, reason = "within -127..=127, or saturated")]
@@ -49,15 +57,22 @@ pub(crate) fn quantise_block(values: &[f32; BLOCK]) -> QuantisedBlock {
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn quantise_block_avx2(values: &[f32; BLOCK]) -> QuantisedBlock {
     use std::arch::x86_64::{
-        _mm_cvtss_f32, _mm_max_ps, _mm_max_ss, _mm_movehdup_ps, _mm_movehl_ps, _mm256_andnot_ps,
-        _mm256_castps256_ps128, _mm256_cvtps_epi32, _mm256_extractf128_ps, _mm256_loadu_ps,
-        _mm256_max_ps, _mm256_mul_ps, _mm256_packs_epi16, _mm256_packs_epi32,
-        _mm256_permutevar8x32_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_storeu_si256,
+        _CMP_NLT_UQ, _mm_cvtss_f32, _mm_max_ps, _mm_max_ss, _mm_movehdup_ps, _mm_movehl_ps,
+        _mm256_andnot_ps, _mm256_castps256_ps128, _mm256_cmp_ps, _mm256_cvtps_epi32,
+        _mm256_extractf128_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_movemask_ps, _mm256_mul_ps,
+        _mm256_packs_epi16, _mm256_packs_epi32, _mm256_permutevar8x32_epi32, _mm256_set1_ps,
+        _mm256_setr_epi32, _mm256_storeu_si256,
     };
 
     // SAFETY: eight of the 32 values each, and the loads ask for no alignment.
     let parts = [0, 8, 16, 24].map(|i| unsafe { _mm256_loadu_ps(values.as_ptr().wrapping_add(i)) });
     let [a, b, c, d] = parts.map(|part| _mm256_andnot_ps(_mm256_set1_ps(-0.0), part));
+    let infinity = _mm256_set1_ps(f32::INFINITY);
+    let strange = [a, b, c, d].map(|part| _mm256_cmp_ps::<_CMP_NLT_UQ>(part, infinity));
+    let strange = strange.map(|part| _mm256_movemask_ps(part));
+    if strange != [0; 4] {
+        return NOT_FINITE;
+    }
     let eight = _mm256_max_ps(_mm256_max_ps(a, b), _mm256_max_ps(c, d));
     let four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
     let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
@@ -84,16 +99,23 @@ pub(crate) fn quantise_block_avx2(values: &[f32; BLOCK]) -> QuantisedBlock {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma,f16c")]
 pub(crate) fn quantise_block_avx512(values: &[f32; BLOCK]) -> QuantisedBlock {
     use std::arch::x86_64::{
-        _mm_storeu_si128, _mm512_abs_ps, _mm512_cvtps_epi32, _mm512_cvtsepi32_epi8,
-        _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_reduce_add_epi32,
-        _mm512_reduce_max_ps, _mm512_set1_ps,
+        _CMP_NLT_UQ, _mm_storeu_si128, _mm512_abs_ps, _mm512_cmp_ps_mask, _mm512_cvtps_epi32,
+        _mm512_cvtsepi32_epi8, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
+        _mm512_reduce_add_epi32, _mm512_reduce_max_ps, _mm512_set1_ps,
     };
 
     // SAFETY: sixteen of the 32 values each, and the loads ask for no alignment.
     let (low, high) = unsafe {
         (_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values.as_ptr().wrapping_add(16)))
     };
-    let maximum = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
+    let (low_size, high_size) = (_mm512_abs_ps(low), _mm512_abs_ps(high));
+    let infinity = _mm512_set1_ps(f32::INFINITY);
+    let strange = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(low_size, infinity)
+        | _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(high_size, infinity);
+    if strange != 0 {
+        return NOT_FINITE;
+    }
+    let maximum = _mm512_reduce_max_ps(_mm512_max_ps(low_size, high_size));
     let inverse = inverse(maximum);
     let factor = _mm512_set1_ps(inverse);
     // The conversion rounds ties to even, as the twin does.
@@ -125,5 +147,29 @@ mod tests {
         assert!((block.scale - 2.0).abs() < f32::EPSILON);
         assert_eq!(block.codes[..4], [-127, 2, 50, 0]);
         assert_eq!((block.negative_sums, block.negative_sum()), ([75, 0], 75));
+    }
+
+    #[test]
+    fn of_what_is_no_number_no_number_comes() {
+        for strange in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for place in [0, 7, 15, 16, 31] {
+                let mut values = [1.0; BLOCK];
+                values[place] = strange;
+                assert!(quantise_block(&values).scale.is_nan(), "{strange} at {place}");
+                #[cfg(target_arch = "x86_64")]
+                for isa in crate::isa::Isa::available() {
+                    use crate::isa::Isa;
+                    let block = match isa {
+                        // SAFETY: the CPU was asked for the set.
+                        Isa::Avx2 => unsafe { quantise_block_avx2(&values) },
+                        // SAFETY: the CPU was asked for the set.
+                        Isa::Avx512 => unsafe { quantise_block_avx512(&values) },
+                        _ => continue,
+                    };
+                    assert!(block.scale.is_nan(), "{isa}, {strange} at {place}");
+                    assert_eq!((block.codes, block.negative_sums), ([0; BLOCK], [0; 2]));
+                }
+            }
+        }
     }
 }

@@ -44,6 +44,9 @@ impl Family for Llama {
                 "it is a mixture of experts, which this family's file does not cover".into()
             );
         }
+        if let Some(refusal) = unread(metadata, content, hidden / heads) {
+            return Err(refusal);
+        }
         let embedding = content
             .tensor_infos
             .get("token_embd.weight")
@@ -109,6 +112,26 @@ impl Family for Llama {
     }
 }
 
+/// What a header says that this family would silently leave out, and so compute wrongly.
+fn unread(metadata: &HashMap<String, Value>, content: &Content, head_dim: usize) -> Option<String> {
+    if let Some(bias) =
+        content.tensor_infos.keys().find(|name| name.rsplit('.').next() == Some("bias"))
+    {
+        return Some(format!("it has the bias {bias}, which this family has not"));
+    }
+    let scaling = metadata.get("llama.rope.scaling.type").and_then(|v| v.to_string().ok());
+    let factors = content.tensor_infos.contains_key("rope_freqs.weight");
+    if let Some(kind) = scaling.filter(|kind| *kind != "none" && !factors) {
+        return Some(format!(
+            "its rotary positions are scaled in the way {kind:?}, which is not read"
+        ));
+    }
+    let rotated = metadata.get("llama.rope.dimension_count").and_then(|v| v.to_u64().ok());
+    rotated.filter(|&rotated| rotated != head_dim as u64).map(|rotated| {
+        format!("it rotates {rotated} of the {head_dim} columns of a head, where all are expected")
+    })
+}
+
 /// The keys of config.json that matter here, as transformers writes them.
 #[derive(Deserialize)]
 struct Config {
@@ -135,6 +158,8 @@ struct Config {
 #[derive(Deserialize)]
 struct ConfigRopeScaling {
     rope_type: Option<String>,
+    /// How configs before 2024 name it.
+    r#type: Option<String>,
     factor: Option<f32>,
     low_freq_factor: Option<f32>,
     high_freq_factor: Option<f32>,
@@ -184,7 +209,7 @@ impl Config {
 
 impl ConfigRopeScaling {
     fn spec(&self) -> Result<Option<RopeScaling>, String> {
-        match self.rope_type.as_deref() {
+        match self.rope_type.as_deref().or(self.r#type.as_deref()) {
             None | Some("default") => Ok(None),
             Some("llama3") => {
                 let absent = "config.json: rope_scaling lacks a number that rope_type llama3 needs";
@@ -219,6 +244,14 @@ mod tests {
             Llama.spec_from_config(&config).unwrap(),
             Preset::find("llama-3.2-1b").unwrap().spec()
         );
+    }
+
+    #[test]
+    fn a_scaling_by_its_old_name_is_not_overlooked() {
+        let scaling: ConfigRopeScaling =
+            serde_json::from_value(serde_json::json!({"type": "linear", "factor": 4.0})).unwrap();
+        let error = scaling.spec().unwrap_err();
+        assert_eq!(error, "config.json: rope_type \"linear\" is not supported");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The `fused` engine: the llama shape on kernels of our own.
 //!
 //! Weights are packed once at load ([`weights`]); every buffer is made once ([`workspace`]); a pass
-//! is one program that all threads run together ([`pass`]), so a token costs one call of the pool
-//! and neither a lock nor an allocation.
+//! is one program that all threads run together ([`pass`]), so a token costs one call of the pool:
+//! no lock within it, and no allocation once a shape is warm.
 //!
 //! Not here: the arithmetic, which is in `freeweights-kernels`.
 

@@ -116,7 +116,9 @@ impl Plan {
 /// Into how many parts the keys of a row are split, if `tasks` rows and heads are shared by threads.
 fn parts(tasks: usize, threads: usize, keys: usize) -> usize {
     let even = tasks.is_multiple_of(threads) || tasks >= 8 * threads;
-    if even { 1 } else { threads.min(keys / FEWEST_KEYS).max(1) }
+    // Eight tasks a thread are even enough.
+    let enough = (8 * threads).div_ceil(tasks.max(1));
+    if even { 1 } else { enough.min(threads).min(keys / FEWEST_KEYS).max(1) }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct BenchArgs {
     #[arg(long, value_parser = positive_counts, default_value = "1,2")]
     pub batch: Counts,
     /// CPU threads; all CPUs without it.
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     pub threads: Option<NonZeroUsize>,
     /// Fewest samples of a case; intervals need 5.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -103,6 +103,14 @@ pub enum EngineName {
     /// A machine of constant speed that exists in tests only.
     #[value(hide = true)]
     Scripted,
+}
+
+/// Threads that any machine of today could run at once: more would only be refused later.
+pub fn thread_count(text: &str) -> Result<NonZeroUsize, String> {
+    let most = 1_024;
+    let threads: NonZeroUsize =
+        text.parse().map_err(|_| format!("give a whole number from 1 to {most}"))?;
+    if threads.get() > most { Err(format!("give at most {most}")) } else { Ok(threads) }
 }
 
 /// Whether the fused engine has fast kernels for this CPU. For NEON there are none yet: the slow

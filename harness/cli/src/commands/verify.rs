@@ -1,7 +1,7 @@
 //! `freeweights verify MODEL`: whether an engine says what the weights say.
 
 use super::OutputFormat;
-use super::bench::{EngineName, isa, kv_type};
+use super::bench::{EngineName, isa, kv_type, thread_count};
 use super::hardware::all_cpus;
 use crate::exit::Exit;
 use crate::measuring::use_threads;
@@ -41,7 +41,7 @@ pub struct VerifyArgs {
     #[arg(long, value_parser = kv_type, default_value = "bf16")]
     kv: KvType,
     /// CPU threads; all CPUs without it.
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     threads: Option<NonZeroUsize>,
     /// Read this text; without it seeded random token ids, of which perplexity says nothing.
     #[arg(long, value_name = "FILE")]
