@@ -60,11 +60,13 @@ pub fn table(ceilings: &Ceilings, context: u32, memory: Option<Bytes>) -> Grid {
 pub fn legend(context: u32) -> String {
     format!(
         "Bounds, not forecasts: every byte at the measured read bandwidth, every operation at the \
-         measured peak. Decode: one sequence with {context} tokens of f16 cache. Prefill: a prompt of \
-         {context} tokens. Quantised matrices count against the int8 peak, bf16 ones against the bf16 \
-         peak, and against the f32 peak where the CPU has no such instruction or a slower one. Decode is bound by \
-         operations from the batch named on, with no past and with {context} tokens of it in every \
-         sequence; a dash: reading the caches takes longer than computing at any batch. Shapes that do not fit here are left out."
+         measured peak of the vector units. Matrix units (AMX) are not in these peaks: with them a \
+         prompt can be several times as fast. Decode: one sequence with {context} tokens of f16 \
+         cache. Prefill: a prompt of {context} tokens. Quantised matrices count against the int8 \
+         peak, bf16 ones against the bf16 peak, and against the f32 peak where the CPU has no such \
+         instruction or a slower one. Decode is bound by operations from the batch named on, with \
+         no past and with {context} tokens of it in every sequence; a dash: reading the caches takes \
+         longer than computing at any batch. Shapes that do not fit here are left out."
     )
 }
 
