@@ -9,7 +9,7 @@
 //!
 //! Behind every bench stands its share of the machine's ceiling, measured in the same process on one
 //! thread just before: read bandwidth for bytes, the widest arithmetic peak for operations. A share
-//! above 100% for `rows` is right: they read caches. Not timed: quantising weights, loading, threads.
+//! above 100% for `rows` and for one query is right: they read caches. Not timed: quantising weights, loading, threads.
 
 #![expect(clippy::print_stderr, reason = "a bench prints")]
 
