@@ -36,6 +36,7 @@ pub(super) struct Script {
 }
 
 /// What matters of one request.
+#[derive(Clone)]
 pub(super) struct Request {
     pub(super) path: String,
     pub(super) token: Option<String>,
@@ -64,9 +65,10 @@ impl Server {
                     return;
                 }
                 if let Some(request) = stream.as_ref().ok().and_then(read_request) {
+                    // Counted before it is answered: who has the answer may count at once.
+                    shared.1.lock().unwrap().push(request.clone());
                     // A client that hangs up is its own business.
                     let _ = answer(&request, &mut shared.0.lock().unwrap(), &stream.unwrap());
-                    shared.1.lock().unwrap().push(request);
                 }
             }
         });
