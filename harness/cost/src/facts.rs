@@ -1,9 +1,9 @@
 //! The embedded tables of default figures: hardware, rents, operations. Each row has its source.
 
 use crate::nearest::nearest;
-use freeweights_record::units::{Usd, UsdPerHour, Watts};
-use serde::Deserialize;
+use freeweights_record::units::{Bytes, Usd, UsdPerHour, Watts};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use std::sync::LazyLock;
 
 /// A device or a whole machine, and what it costs to buy.
@@ -19,6 +19,10 @@ pub struct Hardware {
     pub price_basis: String,
     /// Rated power; `None` where unknown.
     pub tdp_w: Option<Watts>,
+    /// Memory that holds weights, of all its devices together, at 10^9 bytes the GB of its data
+    /// sheet; `None` where unknown. Drivers report more, which is about what a runtime takes.
+    #[serde(rename = "memory_gb", deserialize_with = "gigabytes")]
+    pub memory: Option<Bytes>,
     /// Where the row comes from.
     pub source: String,
     /// When that was checked.
@@ -136,6 +140,11 @@ pub fn server_of(device: &str) -> Option<(u32, &'static Hardware)> {
     })
 }
 
+fn gigabytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+    let count = Option::<u64>::deserialize(deserializer)?;
+    Ok(count.map(|count| Bytes::new(count * 1_000_000_000)))
+}
+
 fn words(name: &str) -> Vec<String> {
     name.to_lowercase()
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -184,6 +193,13 @@ mod tests {
         ] {
             assert_eq!(device_of_gpu(name), device, "{name}");
         }
+    }
+
+    #[test]
+    fn memory_is_known_of_all_but_one() {
+        assert_eq!(device("H100 SXM").unwrap().memory, Some(Bytes::new(80_000_000_000)));
+        assert_eq!(device("8x B300 server").unwrap().memory, None);
+        assert_eq!(hardware().iter().filter(|row| row.memory.is_none()).count(), 1);
     }
 
     #[test]

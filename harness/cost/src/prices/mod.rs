@@ -15,7 +15,7 @@ mod price;
 mod rates;
 mod usage;
 
-pub use baseline::{Comparator, comparators};
+pub use baseline::{Baseline, Comparator, baseline_of, comparators};
 pub use catalogue::Catalogue;
 pub use import::{Imported, PriceImportError, Skipped, import};
 pub use price::{ApiPrice, Class, DateBasis, STALE_AFTER};

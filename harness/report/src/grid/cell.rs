@@ -23,6 +23,13 @@ pub enum Cell {
     },
     /// A count.
     Whole(u64),
+    /// A count, and how people read it.
+    Count {
+        /// The count.
+        count: u64,
+        /// How it is shown.
+        shown: String,
+    },
     /// Yes or no.
     Flag(bool),
     /// A number, and how people read it.
@@ -47,6 +54,12 @@ impl Cell {
         if value.is_finite() { Self::Number { value, shown: shown.into() } } else { Self::Missing }
     }
 
+    /// A count that people read in words of its own.
+    #[must_use]
+    pub fn count(count: u64, shown: impl Into<String>) -> Self {
+        Self::Count { count, shown: shown.into() }
+    }
+
     /// For people.
     pub(super) fn for_people(&self) -> String {
         match self {
@@ -56,7 +69,9 @@ impl Cell {
             Self::Whole(count) => people::thousands(*count as f64),
             Self::Flag(true) => "yes".to_owned(),
             Self::Flag(false) => "no".to_owned(),
-            Self::Number { shown, .. } | Self::Named { shown, .. } => shown.clone(),
+            Self::Number { shown, .. } | Self::Named { shown, .. } | Self::Count { shown, .. } => {
+                shown.clone()
+            }
         }
     }
 
@@ -64,7 +79,7 @@ impl Cell {
         match self {
             Self::Missing => String::new(),
             Self::Text(text) | Self::Named { text, .. } => text.clone(),
-            Self::Whole(count) => count.to_string(),
+            Self::Whole(count) | Self::Count { count, .. } => count.to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Number { value, .. } => value.to_string(),
         }
@@ -74,7 +89,7 @@ impl Cell {
         match self {
             Self::Missing => Value::Null,
             Self::Text(text) | Self::Named { text, .. } => text.as_str().into(),
-            Self::Whole(count) => (*count).into(),
+            Self::Whole(count) | Self::Count { count, .. } => (*count).into(),
             Self::Flag(flag) => (*flag).into(),
             Self::Number { value, .. } => (*value).into(),
         }

@@ -1,47 +1,15 @@
 //! Which APIs a measured model is compared with.
 
+mod rows;
+
+pub use rows::{Baseline, baseline_of};
+
 use super::price::Class;
 use super::{ApiPrice, ApiUsage, Catalogue};
 use crate::error::CostError;
 use freeweights_record::Record;
 use jiff::civil::Date;
-use serde::Deserialize;
-use std::sync::LazyLock;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    baseline: Vec<Baseline>,
-    by_size: Vec<BySize>,
-    frontier: Frontier,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Baseline {
-    matches: Vec<String>,
-    same: Vec<String>,
-    #[serde(default)]
-    similar: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BySize {
-    params_below: u64,
-    similar: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Frontier {
-    models: Vec<String>,
-}
-
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(include_str!("../../data/baselines.toml"))
-        .expect("invariant: the embedded baselines are tested")
-});
+use rows::TABLE;
 
 /// A price and how its model relates to the measured one.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,11 +34,11 @@ pub fn comparators(
     catalogue: &Catalogue,
     today: Date,
 ) -> Result<Vec<Comparator>, CostError> {
-    let (same, similar) = baseline_of(record);
+    let baseline = of_record(record);
     let mut list: Vec<Comparator> = Vec::new();
     let mut add = |class: Option<Class>, id: &str| -> Result<(), CostError> {
         let price = catalogue.find_for(id, usage, today)?;
-        let class = class.unwrap_or(if same.iter().any(|known| known == id) {
+        let class = class.unwrap_or(if baseline.sold_as(id) {
             Class::SameOpenModel
         } else if price.open {
             Class::SimilarOpenModel
@@ -88,10 +56,10 @@ pub fn comparators(
     for id in wanted {
         match id.as_str() {
             "baseline" => {
-                for id in same {
+                for id in baseline.same {
                     add(Some(Class::SameOpenModel), id)?;
                 }
-                for id in similar {
+                for id in baseline.similar {
                     add(Some(Class::SimilarOpenModel), id)?;
                 }
             }
@@ -106,51 +74,31 @@ pub fn comparators(
     Ok(list)
 }
 
-/// Ids of the same model on hosts, and of similar ones.
-fn baseline_of(record: &Record) -> (&'static [String], &'static [String]) {
+/// What a record is compared with.
+struct OfRecord {
+    row: Option<&'static Baseline>,
+    same: &'static [String],
+    similar: &'static [String],
+}
+
+impl OfRecord {
+    /// Whether an id is that of the same model.
+    fn sold_as(&self, id: &str) -> bool {
+        self.row.is_some_and(|row| row.hosts().any(|known| known == id))
+    }
+}
+
+fn of_record(record: &Record) -> OfRecord {
     let names = [Some(&record.model), record.model_source.as_ref()];
-    let names: Vec<String> = names.into_iter().flatten().map(|name| plain(name)).collect();
-    let entry = TABLE
-        .baseline
-        .iter()
-        .find(|row| names.iter().any(|name| row.matches.iter().all(|part| has(name, part))));
-    if let Some(row) = entry {
-        return (&row.same, &row.similar);
+    let names: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();
+    let row = baseline_of(&names);
+    if let Some(Baseline { same, similar, .. }) = row {
+        return OfRecord { row, same, similar };
     }
     // Nothing known of the size: the smallest class is the cheapest, so the API gets its best case.
     let params = record.params_total.unwrap_or(0);
-    let row = TABLE.by_size.iter().find(|row| params < row.params_below);
-    (&[], row.map_or(&[], |row| &row.similar))
-}
-
-/// Families whose names are written with and without a dash before the version.
-const FAMILIES: [&str; 7] = ["llama", "qwen", "gemma", "phi", "glm", "granite", "mistral"];
-
-/// Lower case, with one dash for every run of other characters than letters and digits, before a
-/// version, and at both ends: `-llama-3-1-8b-` of `Llama3.1:8B`.
-fn plain(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let mut text = String::with_capacity(lower.len() + 4);
-    for part in lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()) {
-        let version = FAMILIES.iter().find_map(|family| part.strip_prefix(family));
-        let at = version
-            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            .map_or(0, |rest| part.len() - rest.len());
-        text.push('-');
-        text.push_str(&part[..at]);
-        if at > 0 {
-            text.push('-');
-        }
-        text.push_str(&part[at..]);
-    }
-    text.push('-');
-    text
-}
-
-/// Whether `part` stands in a plain name between dashes: `8b` is not in `18b`.
-fn has(name: &str, part: &str) -> bool {
-    let dashes = name.bytes().enumerate().filter(|(_, byte)| *byte == b'-');
-    dashes.filter_map(|(at, _)| name[at + 1..].strip_prefix(part)).any(|rest| rest.starts_with('-'))
+    let by_size = TABLE.by_size.iter().find(|class| params < class.params_below);
+    OfRecord { row, same: &[], similar: by_size.map_or(&[], |class| &class.similar) }
 }
 
 #[cfg(test)]
@@ -211,8 +159,23 @@ mod tests {
     }
 
     #[test]
+    fn another_host_of_the_model_sells_the_same() {
+        let id = "groq/llama-3.1-8b-instant";
+        assert_eq!(of("llama-3.1-8b", None, &[id]), [(Class::SameOpenModel, id.into())]);
+        assert_eq!(of("llama-3-8b", None, &[id]), [(Class::SimilarOpenModel, id.into())]);
+    }
+
+    #[test]
+    fn an_id_is_of_one_model() {
+        let mut seen = std::collections::HashSet::new();
+        for id in TABLE.baseline.iter().flat_map(Baseline::hosts) {
+            assert!(seen.insert(id), "{id} is sold as two models");
+        }
+    }
+
+    #[test]
     fn every_baseline_has_a_price() {
-        let ids = TABLE.baseline.iter().flat_map(|row| row.same.iter().chain(&row.similar));
+        let ids = TABLE.baseline.iter().flat_map(|row| row.hosts().chain(&row.similar));
         let by_size = TABLE.by_size.iter().flat_map(|row| &row.similar);
         for id in ids.chain(by_size).chain(&TABLE.frontier.models) {
             Catalogue::bundled().find(id, TODAY).unwrap();
@@ -226,7 +189,10 @@ mod tests {
         for row in &TABLE.baseline {
             let found = of(&row.matches.join("-"), None, &["baseline", "frontier"]);
             let expected = &row.same;
-            assert!(!expected.is_empty(), "{row:?} names no host");
+            if expected.is_empty() {
+                assert!(!row.similar.is_empty() && row.also.is_empty(), "{row:?} names nothing");
+                continue;
+            }
             for (at, id) in expected.iter().enumerate() {
                 assert_eq!(found[at], (Class::SameOpenModel, id.clone()), "{row:?}");
             }
