@@ -15,11 +15,11 @@
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
 use freeweights_kernels::attention::{
-    AttentionOutput, AttentionScratch, KvCache, KvType, Queries, attend,
+    AttentionOutput, AttentionScratch, KvCache, KvType, Queries, Scoring, attend,
 };
 use freeweights_kernels::ceilings::{Ceilings, Estimate, Options};
 use freeweights_kernels::dense::Float;
-use freeweights_kernels::gate::silu_multiply;
+use freeweights_kernels::gate::{Activation, gate_multiply};
 use freeweights_kernels::isa::Isa;
 use freeweights_kernels::matrix::{Activations, F16, Format, Output};
 use freeweights_kernels::norm::rms_norm;
@@ -185,11 +185,12 @@ fn attention(benches: &mut Benches, isa: Isa) {
             };
             let id = BenchmarkId::new(kind.name(), rows);
             let output = AttentionOutput { values: output.as_mut_ptr(), row_stride };
+            let scoring = Scoring::scaled(0.125);
             benches.bench("attention", id, work, || {
                 // SAFETY: queries and output have this shape, and all keys are there.
                 unsafe {
                     let (queries, scratch) = (black_box(&queries), &mut scratch);
-                    attend(isa, &cache, 0, 0, 0, queries, 0.125, scratch, &output);
+                    attend(isa, &cache, 0, 0, 0, queries, &scoring, scratch, &output);
                 }
             });
         }
@@ -204,7 +205,7 @@ fn rows(benches: &mut Benches, isa: Isa) {
         rms_norm(isa, black_box(&x), &y, 1e-5, &mut out);
     });
     benches.bench("rows", BenchmarkId::from_parameter("silu_multiply"), work, || {
-        silu_multiply(isa, black_box(&x), &y, &mut out);
+        gate_multiply(isa, Activation::Silu, black_box(&x), &y, &mut out);
     });
     let one = Work::Bytes(WIDTH * size_of::<f32>());
     for (name, forms) in [("int8", [true, false]), ("bf16", [false, true])] {

@@ -7,7 +7,7 @@
 
 use candle_core::Device;
 use criterion::{Criterion, SamplingMode};
-use freeweights_models::{Decoder, ModelError, ModelId, Quant, load};
+use freeweights_models::{Decoder, ModelError, ModelId, Quant, Quiet, load};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn start_over(decoder: &mut dyn Decoder) -> Result<(), ModelError> {
 /// A loaded model whose step is known to give numbers.
 fn checked(shape: &str, quant: Quant) -> Result<Box<dyn Decoder>, ModelError> {
     let id = ModelId::Dummy { shape: shape.into(), quant };
-    let mut decoder = load(&id, &Device::Cpu, false)?.decoder;
+    let mut decoder = load(&id, None, &Device::Cpu, &Quiet)?.decoder;
     start_over(decoder.as_mut())?;
     let before = decoder.logits()?;
     decoder.step(&[1])?;

@@ -10,7 +10,7 @@
 use std::time::Instant;
 
 use freeweights_kernels::attention::{
-    AttentionOutput, AttentionScratch, KvCache, KvType, Queries, attend,
+    AttentionOutput, AttentionScratch, KvCache, KvType, Queries, Scoring, attend,
 };
 use freeweights_kernels::isa::Isa;
 
@@ -71,7 +71,7 @@ fn seconds(
     let mut out = vec![0.0; values.len()];
     let output = AttentionOutput { values: out.as_mut_ptr(), row_stride };
     let mut scratch = AttentionScratch::new(HEAD_DIM, group);
-    let scale = (HEAD_DIM as f32).sqrt().recip();
+    let scoring = Scoring::scaled((HEAD_DIM as f32).sqrt().recip());
 
     let start = Instant::now();
     let mut samples = Vec::new();
@@ -82,7 +82,7 @@ fn seconds(
         for head in next.by_ref().take(calls) {
             // SAFETY: the set is available, all tokens were appended, and shapes are as named.
             unsafe {
-                attend(isa, &cache, 0, 0, head, &queries, scale, &mut scratch, &output);
+                attend(isa, &cache, 0, 0, head, &queries, &scoring, &mut scratch, &output);
             }
         }
         samples.push(look.elapsed().as_secs_f64() / calls as f64);

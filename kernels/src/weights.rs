@@ -2,6 +2,9 @@
 //!
 //! Not here: the arithmetic; [`crate::matrix`] and [`crate::dense`] have it.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use crate::dense::{self, DenseMatrix, DensePanelMut, Float, Rows};
@@ -173,19 +176,53 @@ pub unsafe fn multiply_panels(
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
+    assert_eq!(output.batch(), 0..activations.rows(), "rows of activations");
+    // SAFETY: as the caller vouches.
+    unsafe { multiply_rows(isa, weights, activations, 0..activations.rows(), panels, output) };
+}
+
+/// [`multiply_panels`] for some rows of activations: those that a mixture of experts sends to one of
+/// them.
+///
+/// Rows may start anywhere; [`Activations::ROW_ALIGNMENT`] says where they cost least.
+///
+/// # Shapes
+/// As [`multiply_panels`], with the forms that [`Matrix::forms`] names for as many rows as these: who
+/// has experts of many rows and of few gives the forms of both. Without one of them products are right,
+/// if slower, as they take what there is. Outputs go to the same rows of `output`, counted from
+/// [`Output::from_batch`]; no others are touched.
+///
+/// # Accuracy
+/// As [`multiply_panels`].
+///
+/// # Panics
+/// As [`multiply_panels`], and if there are no such rows, or `output` has no room for them.
+///
+/// # Safety
+/// As [`multiply_panels`], of these rows of the output and of the activations.
+pub unsafe fn multiply_rows(
+    isa: Isa,
+    weights: &Matrix,
+    activations: &Activations,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    output: &Output<'_>,
+) {
+    assert_eq!(weights.columns(), activations.columns(), "columns");
     // SAFETY: as the caller vouches.
     unsafe {
         match weights {
             Matrix::Blocks(weights) => {
-                matrix::multiply_panels(isa, weights, activations, panels, output);
+                matrix::multiply_rows(isa, weights, activations, rows, panels, output);
             }
             Matrix::Float(weights) => {
-                let rows = if weights.wants_bf16(isa, activations.rows()) {
-                    Rows::Bf16(activations.bf16().expect("activations in bf16"))
-                } else {
-                    Rows::F32(activations.f32_rows().expect("activations in f32"))
+                let values = match (activations.bf16(), activations.f32_rows()) {
+                    (Some(_), Some(values)) if !weights.wants_bf16(isa, rows.len()) => {
+                        Rows::F32(values)
+                    }
+                    _ => Rows::of(activations),
                 };
-                dense::multiply_panels(isa, weights, rows, activations.rows(), panels, output);
+                dense::multiply_rows(isa, weights, values, rows, panels, output);
             }
         }
     }

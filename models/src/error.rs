@@ -56,12 +56,38 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A GGUF file that may be sound, but that nothing here reads.
+    #[error("{path} cannot be read: {reason}", path = path.display())]
+    UnreadGguf {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to use in its place.
+        reason: String,
+    },
+    /// A model in several files, not all of which are there.
+    #[error("{path} is one of {count} parts of a model, and {missing} is not beside it; fetch all {count} into one folder under the names they were published with", path = path.display())]
+    MissingPart {
+        /// The part that was named.
+        path: PathBuf,
+        /// The file that is not there.
+        missing: String,
+        /// How many parts there are.
+        count: u64,
+    },
     /// Safetensors or their config are damaged or contradict each other.
     #[error("{path}: {reason}; fetch the model again, or point at a complete folder", path = path.display())]
     BadCheckpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint that may be sound, but whose weights nothing here reads.
+    #[error("{path} cannot be read: {reason}", path = path.display())]
+    UnreadCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What it has, and what to use in its place.
         reason: String,
     },
     /// Pickle files run code when they are read.
@@ -98,6 +124,18 @@ pub enum ModelError {
     )]
     Weights {
         /// What the system said.
+        reason: String,
+    },
+    /// Weights that are quantised already, or of which no quantisation can be made.
+    #[error(
+        "{id} cannot be quantised to {quant}: {reason}; leave --quant out, or give a model in bf16, f16 or f32"
+    )]
+    Quantised {
+        /// The model.
+        id: String,
+        /// What was asked for.
+        quant: String,
+        /// What is in the way.
         reason: String,
     },
     /// More tokens than the model or the engine can hold.

@@ -10,17 +10,19 @@
 mod decoder;
 mod device;
 mod error;
-pub mod families;
+mod families;
 mod fused;
 mod load;
 mod model_id;
 mod nmse;
-pub mod plain;
+mod plain;
 mod preset;
 mod quant;
 mod reference;
+mod routing;
 mod source;
 mod spec;
+mod stored;
 mod tensors;
 mod tokenizer;
 mod write;
@@ -36,8 +38,12 @@ pub use nmse::{nmse, squares};
 pub use preset::{PRESETS, Preset};
 pub use quant::Quant;
 pub use reference::load_reference;
-pub use spec::{ModelSpec, RopeScaling};
-pub use tensors::{Role, TensorSpec, llama_tensors};
+pub use source::hub::{Download, Progress, Quiet};
+pub use spec::{
+    Activation, Experts, Groups, Latent, LayerSet, ModelSpec, Norms, QkNorm, Rope, RopeScaling,
+    Scores,
+};
+pub use tensors::{Part, Role, TensorSpec, tensors_of};
 pub use tokenizer::TextTokenizer;
 pub use write::write_dummy;
 

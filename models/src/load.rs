@@ -3,15 +3,19 @@
 use crate::decoder::Decoder;
 use crate::error::ModelError;
 use crate::families::{self, Family};
-use crate::fused::source::GgufTensors;
 use crate::fused::{FusedDecoder, FusedOptions};
 use crate::model_id::ModelId;
-use crate::plain::PlainDecoder;
+use crate::plain::{Matrices, PlainDecoder};
 use crate::preset::Preset;
 use crate::quant::Quant;
-use crate::source::{checkpoint, dummy, gguf, hub};
+use crate::source::dummy::DummyTensors;
+use crate::source::hub::{self, Progress};
+use crate::source::{checkpoint, gguf};
 use crate::spec::ModelSpec;
+use crate::stored::{Quantised, StoredTensors, float_of};
+use crate::tensors::{Part, Role, tensors_of};
 use crate::tokenizer::TextTokenizer;
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -24,8 +28,8 @@ pub enum Origin {
     Files(Vec<PathBuf>),
     /// Seeded random numbers.
     Dummy,
-    /// Seeded random numbers in a file.
-    DummyFile(PathBuf),
+    /// Seeded random numbers in files.
+    DummyFiles(Vec<PathBuf>),
 }
 
 /// What is known of a model without its weights in memory.
@@ -62,124 +66,126 @@ pub(crate) enum Found {
     Dummy { family: &'static dyn Family, quant: Quant },
 }
 
+/// A model ready to be read by an engine.
+pub(crate) struct Ready {
+    pub(crate) info: ModelInfo,
+    pub(crate) stored: Box<dyn StoredTensors>,
+    pub(crate) tokenizer: Result<TextTokenizer, ModelError>,
+}
+
 /// Finds a model (downloading it from the hub where it is not in the cache) and reads what can be
 /// known without its weights.
 ///
 /// # Errors
 /// [`ModelError`]; the message ends in the next action.
-pub fn inspect(id: &ModelId, progress: bool) -> Result<ModelInfo, ModelError> {
+pub fn inspect(id: &ModelId, progress: &dyn Progress) -> Result<ModelInfo, ModelError> {
     find(id, progress).map(|(info, _)| info)
 }
 
-/// Loads a model into the plain engine.
+/// Loads a model into the plain engine, its matrices quantised to `quant` on the way where one is
+/// given.
 ///
 /// # Errors
-/// [`ModelError`]; the message ends in the next action.
-pub fn load(id: &ModelId, device: &Device, progress: bool) -> Result<Loaded, ModelError> {
-    let (mut info, found) = find(id, progress)?;
-    let no_text = || ModelError::Tokenizer { reason: "dummy weights write no text".into() };
-    let spec = info.spec.clone();
-    let wrap = |model, weights, per_step| -> Box<dyn Decoder> {
-        Box::new(PlainDecoder::new(model, spec.clone(), device.clone(), weights, per_step))
-    };
-    let (decoder, tokenizer) = match found {
-        Found::Gguf(mut file) => {
-            let (weights, per_step) = file.weight_bytes();
-            let tokenizer = TextTokenizer::from_gguf(&file.content);
-            let model =
-                file.family.open_gguf(&file.spec, &file.content, &mut file.reader, device)?;
-            (wrap(model, weights, per_step), tokenizer)
-        }
-        Found::Checkpoint { checkpoint, folder } => {
-            let dtype = compute_dtype(checkpoint.stored, device);
-            let (weights, per_step) = float_bytes(&info.spec, dtype);
-            let family = checkpoint.family;
-            let weights_of = checkpoint.into_weights(dtype, device);
-            let model = family.open_dense(&info.spec, weights_of, dtype, device)?;
-            info.quant = dtype.as_str().into();
-            (
-                wrap(model, weights, per_step),
-                TextTokenizer::from_file(&folder.join("tokenizer.json")),
-            )
-        }
-        Found::Dummy { family, quant } if quant.is_float() => {
-            let dtype = compute_dtype(float_dtype(quant), device);
-            let (weights, per_step) = float_bytes(&info.spec, dtype);
-            let weights_of = dummy::weights(family, &info.spec, quant, dtype, device);
-            let model = family.open_dense(&info.spec, weights_of, dtype, device)?;
-            info.quant = dtype.as_str().into();
-            (wrap(model, weights, per_step), Err(no_text()))
-        }
-        Found::Dummy { family, quant } => {
-            let (content, mut reader) = dummy::gguf(family, &info.spec, quant);
-            let model = family.open_gguf(&info.spec, &content, &mut reader, device)?;
-            let (weights, per_step) =
-                (info.spec.weight_bytes(quant), info.spec.weight_bytes_per_step(quant));
-            (wrap(model, weights, per_step), Err(no_text()))
-        }
-    };
-    Ok(Loaded { decoder, info, tokenizer })
-}
-
-/// Loads a model into the fused engine.
-///
-/// # Errors
-/// [`ModelError`]; the message ends in the next action. [`ModelError::NotFused`] if the kernels have
-/// no code for the model.
-pub fn load_fused(
+/// [`ModelError`]; the message ends in the next action. [`ModelError::Quantised`] for a quantisation
+/// of what is quantised.
+pub fn load(
     id: &ModelId,
-    options: FusedOptions,
-    progress: bool,
+    quant: Option<Quant>,
+    device: &Device,
+    progress: &dyn Progress,
 ) -> Result<Loaded, ModelError> {
-    let (info, found) = find(id, progress)?;
-    let no_text = || ModelError::Tokenizer { reason: "dummy weights write no text".into() };
-    let (decoder, tokenizer) = match found {
-        Found::Gguf(file) => {
-            let tokenizer = TextTokenizer::from_gguf(&file.content);
-            let tensors = GgufTensors { path: file.path, content: file.content };
-            (FusedDecoder::load(&info.spec, &tensors, options)?, tokenizer)
-        }
-        Found::Checkpoint { checkpoint, folder } => {
-            let tokenizer = TextTokenizer::from_file(&folder.join("tokenizer.json"));
-            (FusedDecoder::load(&info.spec, checkpoint.as_ref(), options)?, tokenizer)
-        }
-        Found::Dummy { family, quant } => {
-            let tensors = dummy::DummyTensors::new(family, &info.spec, quant);
-            (FusedDecoder::load(&info.spec, &tensors, options)?, Err(no_text()))
-        }
-    };
+    let Ready { mut info, stored, tokenizer } = ready(id, quant, progress)?;
+    let dtype = compute_dtype(stored.as_ref(), device);
+    if !is_quantised(stored.as_ref()) {
+        info.quant = dtype.as_str().into();
+    }
+    let spec = &info.spec;
+    let decoder = PlainDecoder::load(spec, stored.as_ref(), Matrices::AsStored, dtype, device)?;
     Ok(Loaded { decoder: Box::new(decoder), info, tokenizer })
 }
 
-/// What candle computes in: on a CPU it has no 16-bit matrix product, and would widen every weight
-/// again at every token.
-fn compute_dtype(stored: DType, device: &Device) -> DType {
-    if device.is_cpu() { DType::F32 } else { stored }
+/// Loads a model into the fused engine, its matrices quantised to `quant` on the way where one is
+/// given.
+///
+/// # Errors
+/// [`ModelError`]; the message ends in the next action. [`ModelError::NotFused`] if the kernels have
+/// no code for the model, [`ModelError::Quantised`] for a quantisation of what is quantised.
+pub fn load_fused(
+    id: &ModelId,
+    quant: Option<Quant>,
+    options: FusedOptions,
+    progress: &dyn Progress,
+) -> Result<Loaded, ModelError> {
+    let Ready { info, stored, tokenizer } = ready(id, quant, progress)?;
+    let decoder = FusedDecoder::load(&info.spec, stored.as_ref(), options)?;
+    Ok(Loaded { decoder: Box::new(decoder), info, tokenizer })
 }
 
-fn float_dtype(quant: Quant) -> DType {
-    match quant {
-        Quant::F16 => DType::F16,
-        Quant::Bf16 => DType::BF16,
+/// Finds a model and opens its weights.
+pub(crate) fn ready(
+    id: &ModelId,
+    quant: Option<Quant>,
+    progress: &dyn Progress,
+) -> Result<Ready, ModelError> {
+    let (mut info, found) = find(id, progress)?;
+    let no_text = || ModelError::Tokenizer { reason: "dummy weights write no text".into() };
+    let (stored, tokenizer): (Box<dyn StoredTensors>, _) = match found {
+        Found::Gguf(gguf) => {
+            let tokenizer = TextTokenizer::from_gguf(&gguf.file.metadata);
+            (gguf, tokenizer)
+        }
+        Found::Checkpoint { checkpoint, folder } => {
+            (checkpoint, TextTokenizer::from_file(&folder.join("tokenizer.json")))
+        }
+        Found::Dummy { family, quant: own } => {
+            let quant = quant.unwrap_or(own);
+            info.quant = quant.to_string();
+            let stored = Box::new(DummyTensors::new(family, &info.spec, quant));
+            return Ok(Ready { info, stored, tokenizer: Err(no_text()) });
+        }
+    };
+    let stored = match quant {
+        None => stored,
+        Some(quant) => {
+            let refused = |reason| ModelError::Quantised {
+                id: id.to_string(),
+                reason,
+                quant: quant.to_string(),
+            };
+            info.quant = quant.to_string();
+            let tensors = tensors_of(&info.spec);
+            Box::new(Quantised::new(stored, &tensors, quant).map_err(refused)?)
+        }
+    };
+    Ok(Ready { info, stored, tokenizer })
+}
+
+/// Whether the first layer's matrices are in blocks.
+fn is_quantised(stored: &dyn StoredTensors) -> bool {
+    let query = stored.dtype(Role::Layer(0, Part::Query));
+    query.is_some_and(|dtype| float_of(dtype).is_none())
+}
+
+/// What candle computes in: on a CPU it has no 16-bit matrix product, and would widen every weight
+/// again at every token; with quantised weights its kernels want f32.
+fn compute_dtype(stored: &dyn StoredTensors, device: &Device) -> DType {
+    match stored.dtype(Role::Layer(0, Part::Query)) {
+        Some(GgmlDType::F16) if !device.is_cpu() => DType::F16,
+        Some(GgmlDType::BF16) if !device.is_cpu() => DType::BF16,
         _ => DType::F32,
     }
 }
 
-fn float_bytes(spec: &ModelSpec, dtype: DType) -> (u64, u64) {
-    let quant = match dtype {
-        DType::F16 => Quant::F16,
-        DType::BF16 => Quant::Bf16,
-        _ => Quant::F32,
-    };
-    (spec.weight_bytes(quant), spec.weight_bytes_per_step(quant))
-}
-
-pub(crate) fn find(id: &ModelId, progress: bool) -> Result<(ModelInfo, Found), ModelError> {
+pub(crate) fn find(
+    id: &ModelId,
+    progress: &dyn Progress,
+) -> Result<(ModelInfo, Found), ModelError> {
     match id {
         ModelId::Path(path) => find_path(path),
         ModelId::Hub { repo, revision, file } => {
-            let options = hub::HubOptions::from_env(progress);
-            let fetched = hub::fetch(repo, revision.as_deref(), file.as_deref(), &options)?;
+            let options = hub::HubOptions::from_env();
+            let (revision, file_named) = (revision.as_deref(), file.as_deref());
+            let fetched = hub::fetch(repo, revision, file_named, &options, progress)?;
             let (mut info, found) = find_path(&fetched.path)?;
             info.source = id.to_string();
             info.revision = fetched.revision;
@@ -231,7 +237,7 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
             revision: None,
             origin: Origin::Files(checkpoint.shards.clone()),
             spec: checkpoint.spec.clone(),
-            quant: checkpoint.stored.as_str().into(),
+            quant: gguf::type_name(checkpoint.stored).into(),
         };
         let folder = path.to_path_buf();
         return Ok((info, Found::Checkpoint { checkpoint: Box::new(checkpoint), folder }));
@@ -247,13 +253,13 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
     let file = gguf::open(path)?;
     let info = ModelInfo {
         // The name that a file carries inside is often that of a training run.
-        name: name.strip_suffix(".gguf").unwrap_or(&name).to_owned(),
-        source: name,
+        name: file.file.name(),
+        source: file.file.file_name(),
         revision: None,
         origin: if file.made_up() {
-            Origin::DummyFile(path.to_path_buf())
+            Origin::DummyFiles(file.file.files())
         } else {
-            Origin::Files(vec![path.to_path_buf()])
+            Origin::Files(file.file.files())
         },
         spec: file.spec.clone(),
         quant: file.quant.clone(),
@@ -268,8 +274,7 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
 /// [`ModelError::Io`].
 pub fn sha256_of(origin: &Origin) -> Result<Option<String>, ModelError> {
     let files = match origin {
-        Origin::Files(files) => files.as_slice(),
-        Origin::DummyFile(file) => std::slice::from_ref(file),
+        Origin::Files(files) | Origin::DummyFiles(files) => files,
         Origin::Dummy => return Ok(None),
     };
     let hashes = files.iter().map(|path| sha256_of_file(path)).collect::<Result<Vec<_>, _>>()?;

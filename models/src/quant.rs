@@ -1,7 +1,7 @@
 //! Quantisations by the names people use, and the type each tensor gets under them.
 
 use crate::error::ModelError;
-use crate::tensors::{Role, TensorSpec};
+use crate::tensors::{Part, Role, TensorSpec};
 use candle_core::quantized::GgmlDType;
 use std::fmt;
 use std::str::FromStr;
@@ -109,14 +109,14 @@ impl Quant {
     /// blocks do not divide fall back to the 32-wide type next above.
     ///
     /// # Source
-    /// `llama_tensor_get_type` of llama.cpp, for dense models without importance matrix.
+    /// `llama_tensor_get_type` of llama.cpp, without importance matrix, the experts' matrices taken like those of dense models.
     #[must_use]
     pub fn tensor_dtype(self, tensor: &TensorSpec) -> GgmlDType {
         let wanted = match self {
             Self::F32 => GgmlDType::F32,
             Self::F16 => GgmlDType::F16,
             Self::Bf16 => GgmlDType::BF16,
-            _ if !tensor.role.is_matrix() => GgmlDType::F32,
+            _ if !quantised(tensor.role) => GgmlDType::F32,
             Self::Q8_0 => GgmlDType::Q8_0,
             _ if tensor.role == Role::Output || (tensor.role == Role::Embedding && tensor.tied) => {
                 GgmlDType::Q6K
@@ -129,19 +129,28 @@ impl Quant {
             Self::Q5KM => promoted(tensor, GgmlDType::Q5K, GgmlDType::Q6K),
             Self::Q4KM => promoted(tensor, GgmlDType::Q4K, GgmlDType::Q6K),
             Self::Q4KS => match tensor.role {
-                Role::Value(n) if n < 4 => GgmlDType::Q5K,
-                Role::Down(n) if n < tensor.layers / 8 => GgmlDType::Q5K,
+                Role::Layer(n, Part::Value) if n < 4 => GgmlDType::Q5K,
+                Role::Layer(n, Part::Down | Part::ExpertDown) if n < tensor.layers / 8 => {
+                    GgmlDType::Q5K
+                }
                 _ => GgmlDType::Q4K,
             },
             Self::Q3KM => match tensor.role {
-                Role::Value(n) if n < 2 => GgmlDType::Q5K,
-                Role::Value(_) | Role::AttentionOutput(_) => GgmlDType::Q4K,
-                Role::Down(n) if n < tensor.layers / 16 => GgmlDType::Q5K,
-                Role::Down(n) if more_bits(n, tensor.layers) => GgmlDType::Q4K,
+                Role::Layer(n, Part::Value) if n < 2 => GgmlDType::Q5K,
+                Role::Layer(_, Part::Value | Part::AttentionOutput) => GgmlDType::Q4K,
+                Role::Layer(n, Part::Down | Part::ExpertDown) if n < tensor.layers / 16 => {
+                    GgmlDType::Q5K
+                }
+                Role::Layer(n, Part::Down | Part::ExpertDown) if more_bits(n, tensor.layers) => {
+                    GgmlDType::Q4K
+                }
                 _ => GgmlDType::Q3K,
             },
             Self::Q2K => match tensor.role {
-                Role::Value(_) | Role::AttentionOutput(_) | Role::Down(_) => GgmlDType::Q3K,
+                Role::Layer(
+                    _,
+                    Part::Value | Part::AttentionOutput | Part::Down | Part::ExpertDown,
+                ) => GgmlDType::Q3K,
                 _ => GgmlDType::Q2K,
             },
         };
@@ -153,10 +162,20 @@ impl Quant {
     }
 }
 
+/// Whether a tensor is quantised under any quantisation: matrices but the router, whose choice is
+/// all or nothing.
+pub(crate) fn quantised(role: Role) -> bool {
+    role.is_matrix() && role.part() != Some(Part::Router)
+}
+
 /// The `_M` mixtures: values and down projections of some layers get more bits.
 fn promoted(tensor: &TensorSpec, most: GgmlDType, some: GgmlDType) -> GgmlDType {
     match tensor.role {
-        Role::Value(n) | Role::Down(n) if more_bits(n, tensor.layers) => some,
+        Role::Layer(n, Part::Value | Part::Down | Part::ExpertDown)
+            if more_bits(n, tensor.layers) =>
+        {
+            some
+        }
         _ => most,
     }
 }
@@ -214,16 +233,16 @@ mod tests {
     #[test]
     fn rows_of_576_fall_back_to_blocks_of_32() {
         let spec = Preset::find("smollm2-135m").unwrap().spec();
-        for tensor in crate::llama_tensors(&spec) {
+        for tensor in crate::tensors_of(&spec) {
             for quant in Quant::ALL {
                 let dtype = quant.tensor_dtype(&tensor);
                 assert!(tensor.row().is_multiple_of(dtype.block_size()), "{tensor:?} {quant}");
             }
         }
         // Of the down projections the rows are 1,536 wide and 256 divides them.
-        let down = crate::llama_tensors(&spec)
+        let down = crate::tensors_of(&spec)
             .into_iter()
-            .find(|tensor| tensor.role == Role::Down(4))
+            .find(|tensor| tensor.role == Role::Layer(4, Part::Down))
             .unwrap();
         assert_eq!(Quant::Q4KM.tensor_dtype(&down), GgmlDType::Q4K);
     }

@@ -1,10 +1,12 @@
-//! The tensors of a model by role: one list behind parameter counts, byte counts, dummy weights and
-//! the check of a checkpoint.
+//! The tensors of a model by role: one list behind parameter counts, byte counts, dummy weights,
+//! the loading of every engine and the check of a file.
+//!
+//! Not here: what files call them ([`crate::families`] and [`crate::stored`]).
 
 use crate::quant::Quant;
-use crate::spec::ModelSpec;
+use crate::spec::{Experts, ModelSpec, QkNorm};
 
-/// What a tensor is for. The number is the layer it belongs to.
+/// What a tensor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Token embedding, `(vocab, hidden)`.
@@ -13,24 +15,85 @@ pub enum Role {
     Output,
     /// Norm before the output head.
     OutputNorm,
+    /// A part of one layer, counted from 0.
+    Layer(usize, Part),
+}
+
+/// What a tensor of a layer is for. Matrices are `(out, in)`; those of experts `(experts, out, in)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
     /// Norm before attention.
-    AttentionNorm(usize),
-    /// Query projection.
-    Query(usize),
+    AttentionNorm,
+    /// Query projection; from the shortened vector where there is one.
+    Query,
     /// Key projection.
-    Key(usize),
+    Key,
     /// Value projection.
-    Value(usize),
+    Value,
+    /// Bias of the queries.
+    QueryBias,
+    /// Bias of the keys.
+    KeyBias,
+    /// Bias of the values.
+    ValueBias,
+    /// Norm of queries.
+    QueryNorm,
+    /// Norm of keys.
+    KeyNorm,
+    /// One more score a head.
+    Sinks,
     /// Projection of the attention's result.
-    AttentionOutput(usize),
+    AttentionOutput,
+    /// Bias of the attention's result.
+    AttentionOutputBias,
+    /// Norm behind attention.
+    AttentionPostNorm,
+    /// Latent attention: shortens what queries are made from.
+    QueryDown,
+    /// Latent attention: norm of it.
+    QueryDownNorm,
+    /// Latent attention: the short vector and the turning key, `(rank + turning, hidden)`.
+    LatentDown,
+    /// Latent attention: norm of the short vector.
+    LatentNorm,
+    /// Latent attention: the still columns of all keys, `(heads, still, rank)`.
+    LatentKey,
+    /// Latent attention: all values, `(heads, value, rank)`.
+    LatentValue,
     /// Norm before the feed-forward layer.
-    FeedForwardNorm(usize),
+    FeedForwardNorm,
     /// Gate of the feed-forward layer.
-    Gate(usize),
+    Gate,
     /// Up projection of the feed-forward layer.
-    Up(usize),
+    Up,
     /// Down projection of the feed-forward layer.
-    Down(usize),
+    Down,
+    /// Scores of the experts, `(experts, hidden)`.
+    Router,
+    /// Bias of the scores.
+    RouterBias,
+    /// What is added to scores for the choice only.
+    RouterCorrection,
+    /// Gates of the experts.
+    ExpertGate,
+    /// Up projections of the experts.
+    ExpertUp,
+    /// Down projections of the experts.
+    ExpertDown,
+    /// Biases of the experts' gates, `(experts, width)`.
+    ExpertGateBias,
+    /// Biases of the experts' up projections, `(experts, width)`.
+    ExpertUpBias,
+    /// Biases of the experts' down projections, `(experts, hidden)`.
+    ExpertDownBias,
+    /// Gate of what every token uses.
+    SharedGate,
+    /// Up projection of what every token uses.
+    SharedUp,
+    /// Down projection of what every token uses.
+    SharedDown,
+    /// Norm behind the feed-forward layer.
+    FeedForwardPostNorm,
 }
 
 impl Role {
@@ -38,62 +101,94 @@ impl Role {
     #[must_use]
     pub fn layer(self) -> Option<usize> {
         match self {
-            Self::Embedding | Self::Output | Self::OutputNorm => None,
-            Self::AttentionNorm(n)
-            | Self::Query(n)
-            | Self::Key(n)
-            | Self::Value(n)
-            | Self::AttentionOutput(n)
-            | Self::FeedForwardNorm(n)
-            | Self::Gate(n)
-            | Self::Up(n)
-            | Self::Down(n) => Some(n),
+            Self::Layer(n, _) => Some(n),
+            _ => None,
         }
     }
 
-    /// Whether it is a matrix, which is quantised, or a norm, which is not.
+    /// What it is in its layer, if it is in one.
+    #[must_use]
+    pub fn part(self) -> Option<Part> {
+        match self {
+            Self::Layer(_, part) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// Whether it is multiplied with, and so quantised, or added or scaled with, and so not.
     #[must_use]
     pub fn is_matrix(self) -> bool {
-        !matches!(self, Self::OutputNorm | Self::AttentionNorm(_) | Self::FeedForwardNorm(_))
-    }
-
-    /// Its name in a GGUF file.
-    #[must_use]
-    pub fn gguf_name(self) -> String {
         match self {
-            Self::Embedding => "token_embd.weight".into(),
-            Self::Output => "output.weight".into(),
-            Self::OutputNorm => "output_norm.weight".into(),
-            Self::AttentionNorm(n) => format!("blk.{n}.attn_norm.weight"),
-            Self::Query(n) => format!("blk.{n}.attn_q.weight"),
-            Self::Key(n) => format!("blk.{n}.attn_k.weight"),
-            Self::Value(n) => format!("blk.{n}.attn_v.weight"),
-            Self::AttentionOutput(n) => format!("blk.{n}.attn_output.weight"),
-            Self::FeedForwardNorm(n) => format!("blk.{n}.ffn_norm.weight"),
-            Self::Gate(n) => format!("blk.{n}.ffn_gate.weight"),
-            Self::Up(n) => format!("blk.{n}.ffn_up.weight"),
-            Self::Down(n) => format!("blk.{n}.ffn_down.weight"),
+            Self::Embedding | Self::Output => true,
+            Self::OutputNorm => false,
+            Self::Layer(_, part) => part.is_matrix(),
         }
     }
 
-    /// Its name in a checkpoint of the transformers library.
+    /// Whether a token uses only some of it: the matrices and biases of chosen experts.
     #[must_use]
-    pub fn checkpoint_name(self) -> String {
-        let in_layer = |n: usize, rest: &str| format!("model.layers.{n}.{rest}.weight");
+    pub fn of_experts(self) -> bool {
+        matches!(
+            self.part(),
+            Some(
+                Part::ExpertGate
+                    | Part::ExpertUp
+                    | Part::ExpertDown
+                    | Part::ExpertGateBias
+                    | Part::ExpertUpBias
+                    | Part::ExpertDownBias
+            )
+        )
+    }
+
+    /// Whether its numbers scale what was normed.
+    #[must_use]
+    pub fn is_norm(self) -> bool {
         match self {
-            Self::Embedding => "model.embed_tokens.weight".into(),
-            Self::Output => "lm_head.weight".into(),
-            Self::OutputNorm => "model.norm.weight".into(),
-            Self::AttentionNorm(n) => in_layer(n, "input_layernorm"),
-            Self::Query(n) => in_layer(n, "self_attn.q_proj"),
-            Self::Key(n) => in_layer(n, "self_attn.k_proj"),
-            Self::Value(n) => in_layer(n, "self_attn.v_proj"),
-            Self::AttentionOutput(n) => in_layer(n, "self_attn.o_proj"),
-            Self::FeedForwardNorm(n) => in_layer(n, "post_attention_layernorm"),
-            Self::Gate(n) => in_layer(n, "mlp.gate_proj"),
-            Self::Up(n) => in_layer(n, "mlp.up_proj"),
-            Self::Down(n) => in_layer(n, "mlp.down_proj"),
+            Self::Embedding | Self::Output => false,
+            Self::OutputNorm => true,
+            Self::Layer(_, part) => part.is_norm(),
         }
+    }
+}
+
+impl Part {
+    fn is_matrix(self) -> bool {
+        matches!(
+            self,
+            Self::Query
+                | Self::Key
+                | Self::Value
+                | Self::AttentionOutput
+                | Self::QueryDown
+                | Self::LatentDown
+                | Self::LatentKey
+                | Self::LatentValue
+                | Self::Gate
+                | Self::Up
+                | Self::Down
+                | Self::Router
+                | Self::ExpertGate
+                | Self::ExpertUp
+                | Self::ExpertDown
+                | Self::SharedGate
+                | Self::SharedUp
+                | Self::SharedDown
+        )
+    }
+
+    fn is_norm(self) -> bool {
+        matches!(
+            self,
+            Self::AttentionNorm
+                | Self::QueryNorm
+                | Self::KeyNorm
+                | Self::AttentionPostNorm
+                | Self::QueryDownNorm
+                | Self::LatentNorm
+                | Self::FeedForwardNorm
+                | Self::FeedForwardPostNorm
+        )
     }
 }
 
@@ -123,6 +218,12 @@ impl TensorSpec {
         self.shape.last().copied().unwrap_or(1)
     }
 
+    /// How many rows it has, those of all experts or heads together.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.shape.iter().rev().skip(1).product()
+    }
+
     /// Its bytes at a quantisation of the model.
     #[must_use]
     pub fn bytes(&self, quant: Quant) -> u64 {
@@ -131,34 +232,112 @@ impl TensorSpec {
     }
 }
 
-/// The tensors of a model of the llama shape, embedding first.
+/// The tensors of a model of this shape, embedding first.
 #[must_use]
-pub fn llama_tensors(spec: &ModelSpec) -> Vec<TensorSpec> {
-    let (hidden, inner) = (spec.hidden, spec.intermediate);
-    let (q, kv) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+pub fn tensors_of(spec: &ModelSpec) -> Vec<TensorSpec> {
     let tensor = |role: Role, shape: &[usize]| TensorSpec {
         role,
         shape: shape.to_vec(),
         layers: spec.layers,
         tied: spec.tied_embeddings,
     };
-    let mut tensors = vec![tensor(Role::Embedding, &[spec.vocab, hidden])];
+    let mut tensors = vec![tensor(Role::Embedding, &[spec.vocab, spec.hidden])];
     for n in 0..spec.layers {
-        tensors.extend([
-            tensor(Role::AttentionNorm(n), &[hidden]),
-            tensor(Role::Query(n), &[q, hidden]),
-            tensor(Role::Key(n), &[kv, hidden]),
-            tensor(Role::Value(n), &[kv, hidden]),
-            tensor(Role::AttentionOutput(n), &[hidden, q]),
-            tensor(Role::FeedForwardNorm(n), &[hidden]),
-            tensor(Role::Gate(n), &[inner, hidden]),
-            tensor(Role::Up(n), &[inner, hidden]),
-            tensor(Role::Down(n), &[hidden, inner]),
-        ]);
+        let mut add = |part: Part, shape: &[usize]| {
+            tensors.push(tensor(Role::Layer(n, part), shape));
+        };
+        attention(spec, &mut add);
+        feed_forward(spec, n, &mut add);
     }
-    tensors.push(tensor(Role::OutputNorm, &[hidden]));
+    tensors.push(tensor(Role::OutputNorm, &[spec.hidden]));
     if !spec.tied_embeddings {
-        tensors.push(tensor(Role::Output, &[spec.vocab, hidden]));
+        tensors.push(tensor(Role::Output, &[spec.vocab, spec.hidden]));
     }
     tensors
+}
+
+fn attention(spec: &ModelSpec, add: &mut impl FnMut(Part, &[usize])) {
+    let (hidden, heads) = (spec.hidden, spec.heads);
+    let (q, kv) = (spec.query_width(), spec.kv_heads * spec.head_dim);
+    if spec.norms.before() {
+        add(Part::AttentionNorm, &[hidden]);
+    }
+    if let Some(latent) = spec.latent {
+        if let Some(rank) = latent.query_rank {
+            add(Part::QueryDown, &[rank, hidden]);
+            add(Part::QueryDownNorm, &[rank]);
+        }
+        add(Part::Query, &[q, latent.query_rank.unwrap_or(hidden)]);
+        add(Part::LatentDown, &[latent.rank + spec.rope.width, hidden]);
+        add(Part::LatentNorm, &[latent.rank]);
+        add(Part::LatentKey, &[heads, latent.still, latent.rank]);
+        add(Part::LatentValue, &[heads, latent.value, latent.rank]);
+    } else {
+        add(Part::Query, &[q, hidden]);
+        add(Part::Key, &[kv, hidden]);
+        add(Part::Value, &[kv, hidden]);
+    }
+    if spec.qkv_bias {
+        add(Part::QueryBias, &[q]);
+        add(Part::KeyBias, &[kv]);
+        add(Part::ValueBias, &[kv]);
+    }
+    let (query_norm, key_norm) = match spec.qk_norm {
+        QkNorm::None => (0, 0),
+        QkNorm::Heads => (spec.head_dim, spec.head_dim),
+        QkNorm::Whole => (q, kv),
+    };
+    if query_norm > 0 {
+        add(Part::QueryNorm, &[query_norm]);
+        add(Part::KeyNorm, &[key_norm]);
+    }
+    if spec.sinks {
+        add(Part::Sinks, &[heads]);
+    }
+    add(Part::AttentionOutput, &[hidden, spec.attended_width()]);
+    if spec.output_bias {
+        add(Part::AttentionOutputBias, &[hidden]);
+    }
+    if spec.norms.behind() {
+        add(Part::AttentionPostNorm, &[hidden]);
+    }
+}
+
+fn feed_forward(spec: &ModelSpec, layer: usize, add: &mut impl FnMut(Part, &[usize])) {
+    let (hidden, inner) = (spec.hidden, spec.intermediate);
+    if spec.norms.before() {
+        add(Part::FeedForwardNorm, &[hidden]);
+    }
+    if let Some(experts) = spec.experts_of(layer) {
+        mixture(hidden, experts, add);
+    } else {
+        add(Part::Gate, &[inner, hidden]);
+        add(Part::Up, &[inner, hidden]);
+        add(Part::Down, &[hidden, inner]);
+    }
+    if spec.norms.behind() {
+        add(Part::FeedForwardPostNorm, &[hidden]);
+    }
+}
+
+fn mixture(hidden: usize, experts: &Experts, add: &mut impl FnMut(Part, &[usize])) {
+    let (count, inner, shared) = (experts.count, experts.intermediate, experts.shared_intermediate);
+    add(Part::Router, &[count, hidden]);
+    if experts.corrected {
+        add(Part::RouterCorrection, &[count]);
+    }
+    add(Part::ExpertGate, &[count, inner, hidden]);
+    add(Part::ExpertUp, &[count, inner, hidden]);
+    add(Part::ExpertDown, &[count, hidden, inner]);
+    if experts.biases {
+        add(Part::RouterBias, &[count]);
+        add(Part::ExpertGateBias, &[count, inner]);
+        add(Part::ExpertUpBias, &[count, inner]);
+        add(Part::ExpertDownBias, &[count, hidden]);
+    }
+    if shared > 0 {
+        add(Part::SharedGate, &[shared, hidden]);
+        add(Part::SharedUp, &[shared, hidden]);
+        add(Part::SharedDown, &[hidden, shared]);
+    }
 }

@@ -7,7 +7,7 @@ use candle_core::Device;
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_models::{
-    Decoder, FusedOptions, ModelError, ModelId, Quant, load, load_fused, nmse,
+    Decoder, FusedOptions, ModelError, ModelId, Quant, Quiet, load, load_fused, nmse,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn options(isa: Isa, threads: usize) -> FusedOptions {
 }
 
 fn fused(id: &ModelId, options: FusedOptions) -> Box<dyn Decoder> {
-    load_fused(id, options, false).unwrap().decoder
+    load_fused(id, None, options, &Quiet).unwrap().decoder
 }
 
 /// Repeatable token ids.
@@ -72,7 +72,7 @@ fn every_quantisation_says_what_candle_says_on_every_set() {
         Quant::Q6K,
     ] {
         let id = dummy(&path, quant);
-        let mut plain = load(&id, &Device::Cpu, false).unwrap().decoder;
+        let mut plain = load(&id, None, &Device::Cpu, &Quiet).unwrap().decoder;
         let prompt = tokens(40, 1);
         plain.prefill(&[&prompt]).unwrap();
         let prefilled = logits(plain.as_ref(), 0);
@@ -99,7 +99,7 @@ fn floating_point_says_the_same_on_every_set() {
         let prompt = tokens(40, 2);
         let mut reference = fused(&id, options(Isa::Reference, 1));
         reference.prefill(&[&prompt]).unwrap();
-        let mut plain = load(&id, &Device::Cpu, false).unwrap().decoder;
+        let mut plain = load(&id, None, &Device::Cpu, &Quiet).unwrap().decoder;
         plain.prefill(&[&prompt]).unwrap();
         let error = nmse(&logits(reference.as_ref(), 0), &logits(plain.as_ref(), 0));
         assert!(error < LIKE_REFERENCE, "{quant}, candle: {error:e}");
@@ -214,7 +214,7 @@ fn scores_are_the_logits_of_every_position() {
 fn what_cannot_be_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let path = config(folder.path());
-    let refusal = load_fused(&dummy(&path, Quant::Q2K), options(Isa::best(), 1), false);
+    let refusal = load_fused(&dummy(&path, Quant::Q2K), None, options(Isa::best(), 1), &Quiet);
     let text = refusal.err().unwrap().to_string();
     assert!(text.contains("is in Q2K") && text.contains("--engine candle"), "{text}");
 

@@ -4,7 +4,7 @@
 
 use candle_core::Device;
 use freeweights_models::{
-    ModelError, ModelId, Origin, inspect, load, nmse, sha256_of, write_dummy,
+    ModelError, ModelId, Origin, Quiet, inspect, load, nmse, sha256_of, write_dummy,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn on(_: u64, _: u64) -> ControlFlow<()> {
 
 /// Logits behind a prompt of 40 tokens and one step.
 fn logits(id: &ModelId) -> Vec<f32> {
-    let mut decoder = load(id, &Device::Cpu, false).unwrap().decoder;
+    let mut decoder = load(id, None, &Device::Cpu, &Quiet).unwrap().decoder;
     let prompt: Vec<u32> = (0..40).map(|n| (n * 7 + 3) % 40).collect();
     decoder.prefill(&[&prompt]).unwrap();
     decoder.step(&[5]).unwrap();
@@ -49,9 +49,9 @@ fn a_written_dummy_speaks_like_the_one_that_was_never_written() {
             assert_eq!(bytes, std::fs::metadata(&path).unwrap().len());
 
             let file = ModelId::Path(path.clone());
-            let info = inspect(&file, false).unwrap();
+            let info = inspect(&file, &Quiet).unwrap();
             assert_eq!((info.quant.as_str(), info.spec.tied_embeddings), (quant, tied));
-            assert_eq!(info.origin, Origin::DummyFile(path));
+            assert_eq!(info.origin, Origin::DummyFiles(vec![path]));
             assert_eq!(sha256_of(&info.origin).unwrap().unwrap().len(), 64);
 
             let (written, made_up) = (logits(&file), logits(&id));

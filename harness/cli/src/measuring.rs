@@ -4,14 +4,17 @@ use crate::commands::OutputFormat;
 use crate::commands::bench::{BenchArgs, EngineName};
 use crate::commands::hardware::all_cpus;
 use crate::exit::Exit;
-use crate::progress::Progress;
+use crate::progress::{Downloads, Progress};
 use crate::{print, results};
 use freeweights_measure::{
-    BuildInfo, Case, CaseResult, Engine, EngineInfo, InProcess, LoadRequest, LocalEngine,
-    ModelFacts, Observer, Ready, RssSampler, RunContext, ScriptedEngine, capture_host, case_id,
-    load_engine, measure_ceilings, record_of, run,
+    BuildInfo, Case, CaseResult, DoesNotFit, Engine, EngineInfo, Footprint, InProcess, LoadRequest,
+    LocalEngine, ModelFacts, Observer, Ready, RssSampler, RunContext, ScriptedEngine,
+    available_memory, capture_host, case_id, fit, load_engine, measure_ceilings, record_of, run,
 };
-use freeweights_models::{ModelError, ModelId, TextTokenizer, inspect, open_device};
+use freeweights_models::{
+    FusedDecoder, ModelError, ModelId, Quiet, TextTokenizer, inspect, open_device,
+};
+use freeweights_record::units::Bytes;
 use freeweights_record::{Host, Record, RunFolder, Sample, SampleOf, Status};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -43,6 +46,8 @@ struct Plan {
     engine: EngineName,
     device: String,
     model: ModelId,
+    /// Why none of its cases can run here, where that is a matter of memory.
+    too_large: Option<DoesNotFit>,
 }
 
 /// Measures everything the arguments ask for.
@@ -51,9 +56,14 @@ struct Plan {
 pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
     let threads = args.threads.unwrap_or_else(all_cpus);
     use_threads(threads.get());
-    let plans = plans(args);
-    for plan in &plans {
-        refuse_early(plan, args)?;
+    let mut plans = plans(args);
+    for plan in &mut plans {
+        plan.too_large = refuse_early(plan, args)?;
+    }
+    if let Some(Plan { model, too_large: Some(error), .. }) = plans.first()
+        && plans.iter().all(|plan| plan.too_large.is_some())
+    {
+        return Err(anyhow::Error::new(error.clone()).context(model.to_string()));
     }
     let now = jiff::Timestamp::now();
     let run_id = results::fresh_run_id(now);
@@ -82,7 +92,8 @@ fn plans(args: &BenchArgs) -> Vec<Plan> {
     for model in &args.models {
         for device in &args.device {
             for engine in args.engines(device) {
-                plans.push(Plan { engine, device: device.clone(), model: model.clone() });
+                let (device, model) = (device.clone(), model.clone());
+                plans.push(Plan { engine, device, model, too_large: None });
             }
         }
     }
@@ -98,23 +109,36 @@ pub fn use_threads(threads: usize) {
     }
 }
 
-/// What is certain to fail is refused while nothing has been measured and no folder made.
-fn refuse_early(plan: &Plan, args: &BenchArgs) -> Result<(), ModelError> {
-    if plan.engine == EngineName::Scripted {
-        return Ok(());
-    }
+/// What is certain to fail is refused while nothing has been measured and no folder made. What takes
+/// more memory than there is comes back: beside other models that fit it becomes rows.
+fn refuse_early(plan: &Plan, args: &BenchArgs) -> Result<Option<DoesNotFit>, ModelError> {
+    let Some(engine) = args.in_process(plan.engine) else { return Ok(None) };
     open_device(&plan.device)?;
-    let info = inspect(&plan.model, true)?;
-    if args.prompt.is_some() {
-        return Ok(());
+    let info = inspect(&plan.model, &Downloads::new())?;
+    if args.prompt.is_none() {
+        let held = args.grid(None).cases().into_iter().map(|case| case.tokens_held()).min();
+        let wanted = held.and_then(|held| usize::try_from(held).ok()).unwrap_or(0);
+        if wanted > info.spec.context {
+            let (limit, whose) = (info.spec.context, "the model".to_owned());
+            return Err(ModelError::BeyondContext { wanted, limit, whose });
+        }
     }
-    let held = args.grid(None).cases().into_iter().map(|case| case.tokens_held()).min();
-    let wanted = held.and_then(|held| usize::try_from(held).ok()).unwrap_or(0);
-    if wanted > info.spec.context {
-        let whose = "the model".to_owned();
-        return Err(ModelError::BeyondContext { wanted, limit: info.spec.context, whose });
+    if plan.device != "cpu" {
+        return Ok(None);
     }
-    Ok(())
+    // How many tokens a text has is not known yet: at least one.
+    let cases = args.grid(args.prompt.as_ref().map(|_| 1)).cases();
+    // What the kernels cannot run goes to candle, if no engine was asked for.
+    let falls_back = args.engine.is_empty() && !FusedDecoder::takes(&info.spec);
+    let engine = if falls_back { InProcess::Candle } else { engine };
+    let footprint = Footprint::of(engine, &info, args.quant);
+    Ok(available_memory().and_then(|free| none_fits(&footprint, &cases, free)))
+}
+
+/// Why the smallest case does not fit, if none does.
+fn none_fits(model: &Footprint, cases: &[Case], available: Bytes) -> Option<DoesNotFit> {
+    let smallest = cases.iter().min_by_key(|case| model.kv_cache(case))?;
+    fit(model, smallest, available).err()
 }
 
 /// The first Ctrl-C ends the run after the sample in flight, the second at once.
@@ -163,13 +187,16 @@ impl Keeper {
         let Some(engine) = args.in_process(plan.engine) else {
             return self.run_cases(&mut ScriptedEngine::steady(400.0, 50.0), None, args);
         };
+        if let Some(error) = &plan.too_large {
+            return self.keep_refusal(plan, engine, args, &error.to_string());
+        }
         let mut request = LoadRequest {
             engine,
             model: plan.model.clone(),
             device: plan.device.clone(),
             threads,
+            quant: args.quant,
             prompt: args.prompt.clone(),
-            progress: true,
         };
         let spinner = Progress::spinner(&format!("loading {}", plan.model));
         let mut ready = match load_or_plain(&mut request, args) {
@@ -179,7 +206,7 @@ impl Keeper {
                 self.folder.discard_if_empty()?;
                 return Err(error.into());
             }
-            Err(error) => return self.keep_refusal(plan, engine, args, &error),
+            Err(error) => return self.keep_refusal(plan, engine, args, &error.to_string()),
         };
         drop(spinner);
         ready.engine.set_profiling(args.profile);
@@ -217,13 +244,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// A model that cannot be loaded behind others that could is a row for each of its cases.
+    /// A model that cannot be loaded beside others that could is a row for each of its cases.
     fn keep_refusal(
         &mut self,
         plan: &Plan,
         engine: InProcess,
         args: &BenchArgs,
-        error: &ModelError,
+        error: &str,
     ) -> anyhow::Result<()> {
         let info = EngineInfo {
             engine: engine.name().into(),
@@ -232,7 +259,7 @@ impl Keeper {
             threads: None,
             model: ModelFacts { name: plan.model.to_string(), ..ModelFacts::default() },
         };
-        let mut engine = ScriptedEngine::refusing(info, error.to_string());
+        let mut engine = ScriptedEngine::refusing(info, error.to_owned());
         self.run_cases(&mut engine, None, args)
     }
 }
@@ -272,13 +299,14 @@ impl Observer for Watch<'_> {
     }
 }
 
-/// Loads the model; where the kernels have no code for it and nobody asked for them, into candle.
+/// Loads the model, which [`refuse_early`] has brought here; where the kernels have no code for it
+/// and nobody asked for them, into candle.
 fn load_or_plain(request: &mut LoadRequest, args: &BenchArgs) -> Result<Ready, ModelError> {
-    match load_engine(request) {
+    match load_engine(request, &Quiet) {
         Err(error @ ModelError::NotFused { .. }) if args.engine.is_empty() => {
             print::note(&format!("{error}: done, as no engine was asked for"));
             request.engine = InProcess::Candle;
-            load_engine(request)
+            load_engine(request, &Quiet)
         }
         done => done,
     }

@@ -1,6 +1,11 @@
-//! What a run shows while it runs, on standard error, and only where that is a terminal.
+//! What a run shows while it runs, on standard error. Bars are drawn only where that is a terminal.
 
+use crate::print;
+use freeweights_models as models;
+use freeweights_record::units::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::RefCell;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 /// A bar over the cases of a run.
@@ -57,5 +62,64 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Files on their way from the hub, one after the other: a bar each where standard error is a
+/// terminal, else a line when one begins and a line when it is here.
+pub struct Downloads {
+    terminal: bool,
+    /// The file that is arriving.
+    current: RefCell<Option<(String, ProgressBar)>>,
+}
+
+impl Downloads {
+    /// For standard error as it is.
+    pub fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal(), current: RefCell::new(None) }
+    }
+}
+
+impl models::Progress for Downloads {
+    fn begins(&self, download: &models::Download<'_>) {
+        let models::Download { file, number, files, bytes, already } = *download;
+        let which = if files > 1 { format!("{file} ({number} of {files})") } else { file.into() };
+        let bar = if self.terminal {
+            ProgressBar::with_draw_target(bytes, indicatif::ProgressDrawTarget::stderr())
+        } else {
+            let size = bytes.map(|bytes| format!(", {}", Bytes::new(bytes).human()));
+            print::note(&format!("fetching {which}{}", size.unwrap_or_default()));
+            ProgressBar::hidden()
+        };
+        let style = match bytes {
+            Some(_) => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            None => "{msg} {spinner} {bytes} {bytes_per_sec}",
+        };
+        bar.set_style(
+            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_message(which.clone());
+        bar.set_position(already);
+        // What an earlier attempt left says nothing of the speed of this one.
+        bar.reset_eta();
+        *self.current.borrow_mut() = Some((which, bar));
+    }
+
+    fn reached(&self, bytes: u64) {
+        if let Some((_, bar)) = self.current.borrow().as_ref() {
+            bar.set_position(bytes);
+        }
+    }
+
+    fn ends(&self, whole: bool) {
+        let Some((which, bar)) = self.current.take() else { return };
+        if whole {
+            bar.finish();
+        } else {
+            bar.abandon();
+        }
+        if whole && !self.terminal {
+            print::note(&format!("fetched {which}"));
+        }
     }
 }

@@ -102,6 +102,9 @@ mod tests {
         smollm2-135m  q4_0        97.0 MiB       2.99        197            17,378  int8                    69                 -
         smollm2-360m  q4_k_m     276.4 MiB       2.71         69             6,053  int8                    76                 -
         smollm2-360m  q4_0       236.8 MiB       3.17       80.5             6,053  int8                    64                 -
+        gemma-3-270m  q8_0       280.8 MiB       1.95       67.9            18,173  int8                   108                 -
+        gemma-3-270m  q4_k_m     244.2 MiB       2.24       78.1            18,173  int8                    93                 -
+        gemma-3-270m  q4_0       233.0 MiB       2.35       81.9            18,173  int8                    89                 -
         ");
         let all = table(&ceilings(), 512, None).render(Format::Csv, 120).unwrap();
         assert_eq!(all.lines().count(), 1 + PRESETS.len() * SHOWN.len());

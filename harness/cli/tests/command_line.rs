@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop where a test would")]
 
 use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use std::path::Path;
 
@@ -218,7 +219,7 @@ fn slips_end_in_advice() {
         (&["bench", "--batch", "0"][..], "0 measures nothing"),
         (&["bench", "--osl", "0"], "0 measures nothing"),
         (&["bench", "--isl", "many"], "is no whole number"),
-        (&["bench", "dummy:smollm3"], "nearest: smollm2"),
+        (&["bench", "dummy:smollm4"], "nearest: smollm"),
         (&["bench", "dummy:smollm2-135m:q9"], "known: f32"),
         (&["bench", "absent.gguf"], "does not exist"),
         (&["bench", "smollm2-135m"], "dummy:smollm2-135m"),
@@ -231,8 +232,13 @@ fn slips_end_in_advice() {
         (&["import"], "required arguments were not provided"),
         (&["import", "absent.csv"], "cannot read"),
         (&["prices", "no-such-model-at-all"], "nearest"),
+        (&["models", "list", "qwn3"], "nearest: qwen3-"),
+        (&["models", "--fits", "abacus"], "no hardware is called \"abacus\""),
+        (&["models", "--quant", "q9"], "known: f32"),
+        (&["models", "--batch", "0"], "0 is not in 1.."),
+        (&["models", "--context", "8", "list"], "cannot be used with"),
         (&["models", "write", "absent.gguf", "x.gguf"], "only dummy:PRESET[:QUANT] can be written"),
-        (&["models", "write", "dummy:smollm3", "x.gguf"], "nearest: smollm2"),
+        (&["models", "write", "dummy:smollm4", "x.gguf"], "nearest: smollm"),
         (&["hardware", "--roofline", "--no-ceilings"], "cannot be used with"),
         (&["mesure"], "unrecognized subcommand"),
     ] {
@@ -281,7 +287,12 @@ fn presets_models_prices_and_completions_are_listed() {
         .args(["models", "--format", "csv"])
         .assert()
         .code(0)
-        .stdout(contains("llama-3.1-8b,8030261248"));
+        .stdout(contains("llama-3.1-8b,8030261248,8030261248,"));
+    freeweights()
+        .args(["models", "list", "qwen3", "--fits", "L40S", "--quant", "q8_0"])
+        .assert()
+        .code(0)
+        .stdout(contains("qwen3-30b-a3b").and(contains("qwen2.5").not()));
     freeweights()
         .args(["models", "show", "dummy:llama-3.2-1b"])
         .assert()

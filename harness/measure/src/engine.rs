@@ -26,12 +26,16 @@ pub enum EngineError {
         most: f64,
     },
     /// It would not fit.
-    #[error("not enough memory: the KV cache of this case takes {needed}, {available} are free")]
+    #[error(
+        "not enough memory: the KV cache of this case takes {needed}, {available} are free; {advice}"
+    )]
     OutOfMemory {
         /// What the case needs, for people.
         needed: String,
         /// What there is.
         available: String,
+        /// What would fit.
+        advice: String,
     },
     /// Told to fail by a test's script.
     #[error("{0}")]

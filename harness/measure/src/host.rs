@@ -1,5 +1,6 @@
 //! What the machine is, and what it is doing.
 
+use crate::cgroup;
 use freeweights_record::Host;
 use freeweights_record::units::{Bytes, Megahertz, Percent};
 use std::fs;
@@ -43,12 +44,14 @@ pub fn capture_host() -> Host {
     }
 }
 
-/// Memory that can be had without swapping.
+/// Memory that this process can have without swapping: what the machine has free, or less where a
+/// control group grants less.
 #[must_use]
 pub fn available_memory() -> Option<Bytes> {
     let mut system = System::new().ok()?;
     system.refresh_memory();
-    Some(Bytes::new(system.available_memory())).filter(|bytes| bytes.get() > 0)
+    let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0)?;
+    Some(Bytes::new(cgroup::available().map_or(machine, |granted| granted.min(machine))))
 }
 
 /// Resident memory of this process, from the kernel.

@@ -5,7 +5,9 @@
 
 mod case;
 mod ceilings;
+mod cgroup;
 mod engine;
+mod fit;
 mod host;
 mod load;
 mod local;
@@ -20,6 +22,7 @@ pub mod verify;
 pub use case::{Case, Grid};
 pub use ceilings::{CeilingOptions, measure_ceilings};
 pub use engine::{Check, Engine, EngineError, EngineInfo, ModelFacts, Timing};
+pub use fit::{DoesNotFit, Footprint, fit};
 pub use host::{HostProbe, available_memory, capture_host, resident_memory};
 pub use load::{InProcess, LoadRequest, Ready, load_decoder, load_engine};
 pub use local::{LocalEngine, Prompt, random_tokens};

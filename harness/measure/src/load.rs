@@ -6,8 +6,8 @@ use crate::local::{LocalEngine, Prompt};
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_models::{
-    CANDLE_VERSION, Device, FusedOptions, Loaded, ModelError, ModelId, Origin, TextTokenizer,
-    inspect, load, load_fused, open_device, sha256_of,
+    CANDLE_VERSION, Device, FusedOptions, Loaded, ModelError, ModelId, Origin, Progress, Quant,
+    Quiet, TextTokenizer, inspect, load, load_fused, open_device, sha256_of,
 };
 use freeweights_record::Weights;
 use freeweights_record::units::{Bytes, Seconds};
@@ -41,10 +41,10 @@ pub struct LoadRequest {
     pub device: String,
     /// Threads it may use. candle has pools of its own, which were told before.
     pub threads: NonZeroUsize,
+    /// What its matrices are quantised to as they are loaded.
+    pub quant: Option<Quant>,
     /// Text to continue in place of random token ids.
     pub prompt: Option<String>,
-    /// Whether a download draws a progress bar.
-    pub progress: bool,
 }
 
 impl InProcess {
@@ -76,15 +76,16 @@ impl InProcess {
 pub fn load_decoder(
     engine: InProcess,
     model: &ModelId,
+    quant: Option<Quant>,
     device: &Device,
     threads: NonZeroUsize,
 ) -> Result<Loaded, ModelError> {
     match engine {
-        InProcess::Candle => load(model, device, false),
+        InProcess::Candle => load(model, quant, device, &Quiet),
         InProcess::Fused { .. } if !device.is_cpu() => Err(only_on_the_cpu(device)),
         InProcess::Fused { isa, kv, pinned } => {
             let isa = isa.unwrap_or_else(Isa::best);
-            load_fused(model, FusedOptions { threads, isa, kv, pinned }, false)
+            load_fused(model, quant, FusedOptions { threads, isa, kv, pinned }, &Quiet)
         }
     }
 }
@@ -107,16 +108,18 @@ pub struct Ready {
 /// Loads a model into an engine.
 ///
 /// Finding, downloading and hashing happen before the clock starts; `load` is reading and converting.
+/// `progress` is told of downloads.
 ///
 /// # Errors
 /// [`ModelError`]; the message ends in the next action.
-pub fn load_engine(request: &LoadRequest) -> Result<Ready, ModelError> {
+pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Ready, ModelError> {
     let device = open_device(&request.device)?;
-    let found = inspect(&request.model, request.progress)?;
+    let found = inspect(&request.model, progress)?;
     let sha256 = sha256_of(&found.origin)?;
 
     let (before, started) = (resident_memory(), Instant::now());
-    let loaded = load_decoder(request.engine, &request.model, &device, request.threads)?;
+    let loaded =
+        load_decoder(request.engine, &request.model, request.quant, &device, request.threads)?;
     let took = Seconds::from_duration(started.elapsed());
     let rss_weights = resident_memory()
         .zip(before)
@@ -130,12 +133,12 @@ pub fn load_engine(request: &LoadRequest) -> Result<Ready, ModelError> {
         revision: info.revision,
         sha256,
         weights: Some(match info.origin {
-            Origin::Dummy | Origin::DummyFile(_) => Weights::Dummy,
+            Origin::Dummy | Origin::DummyFiles(_) => Weights::Dummy,
             Origin::Files(_) => Weights::Trained,
         }),
         architecture: Some(info.spec.architecture.clone()),
         params_total: Some(info.spec.params()),
-        params_active: Some(info.spec.params()),
+        params_active: Some(info.spec.active_params()),
         quant: Some(info.quant),
         weights_bytes: Some(Bytes::new(memory.weights)),
         kv_dtype: Some(decoder.kv_dtype().into()),

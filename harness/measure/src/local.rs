@@ -2,8 +2,9 @@
 
 use crate::case::Case;
 use crate::engine::{Check, Engine, EngineError, EngineInfo, Timing};
+use crate::fit::shorter;
 use crate::host::available_memory;
-use freeweights_models::{Decoder, ModelError};
+use freeweights_models::{Decoder, ModelError, ModelSpec};
 use freeweights_record::metric;
 use freeweights_record::units::{Bytes, Flops, Seconds, Tokens};
 use rand::rngs::SmallRng;
@@ -133,10 +134,11 @@ impl Engine for LocalEngine {
         if let Some(available) = available_memory().filter(|_| self.info.device == "cpu")
             && needed > available.get()
         {
-            return Err(EngineError::OutOfMemory {
-                needed: Bytes::new(needed).human(),
-                available: available.human(),
-            });
+            let (per_token, context) = (self.decoder.kv_bytes_per_token(), limit as u64);
+            let advice = shorter(per_token, context, case, available.get())
+                .unwrap_or_else(|| "close other programs, or use a smaller model".into());
+            let (needed, available) = (Bytes::new(needed).human(), available.human());
+            return Err(EngineError::OutOfMemory { needed, available, advice });
         }
         if !self.checks.contains_key(&case.batch)
             && let Some(error) = self.decoder.check(case.batch as usize)?
@@ -205,7 +207,7 @@ impl Engine for LocalEngine {
             Bytes::new(self.decoder.memory().weights_per_step),
             case.batch,
             Tokens::new(middle),
-            Bytes::new(self.decoder.kv_bytes_per_token()),
+            kv_read(self.decoder.spec(), self.decoder.kv_bytes_per_token(), middle),
         ))
     }
 
@@ -213,4 +215,17 @@ impl Engine for LocalEngine {
         let one = self.decoder.spec().prefill_flops(case.isl as usize, case.depth as usize);
         Some(Flops::new(one * f64::from(case.batch)))
     }
+}
+
+/// What a step reads of the KV cache, per token that is in it: less than what a token adds where
+/// layers have windows.
+pub(crate) fn kv_read(spec: &ModelSpec, per_token: u64, context: u64) -> Bytes {
+    let context = usize::try_from(context).unwrap_or(usize::MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count of bytes"
+    )]
+    let read = (per_token as f64 * spec.kv_share_read(context)) as u64;
+    Bytes::new(read)
 }

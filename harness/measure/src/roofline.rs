@@ -4,6 +4,7 @@
 //! Bounds, no forecasts: they take every byte at the full read bandwidth and every operation at the
 //! full peak. Nothing is measured here.
 
+use crate::local::kv_read;
 use freeweights_models::{ModelSpec, Quant};
 use freeweights_record::host::Ceilings;
 use freeweights_record::metric;
@@ -86,8 +87,8 @@ impl Roofline {
     pub fn of(spec: &ModelSpec, quant: Quant, ceilings: &Ceilings, context: u32) -> Self {
         let tokens = Tokens::new(u64::from(context));
         let length = context as usize;
-        let kv = Bytes::new(spec.kv_bytes_per_token(KV_VALUE));
-        let weights = Bytes::new(spec.weight_bytes_per_step(quant));
+        let kv = kv_read(spec, spec.kv_bytes_per_token(KV_VALUE), u64::from(context));
+        let weights = Bytes::new(spec.weight_bytes_per_step(quant, 1));
         let bytes = metric::decode_bytes_per_step(weights, 1, tokens, kv);
         let flops = Flops::new(spec.decode_flops(length));
         let (arithmetic, peak) = Arithmetic::of(quant, ceilings);
@@ -171,7 +172,7 @@ mod tests {
                 let bound = Roofline::of(&spec, quant, &ceilings(), context);
                 let batch = bound.compute_bound_batch.unwrap();
                 let kv = spec.kv_bytes_per_token(2) * u64::from(context);
-                let weights = spec.weight_bytes_per_step(quant);
+                let weights = spec.weight_bytes_per_step(quant, 1);
                 let computes = |b: u32| {
                     let read = (weights + u64::from(b) * kv) as f64 / 20e9;
                     f64::from(b) * spec.decode_flops(context as usize) / bound.peak.get() >= read

@@ -10,17 +10,19 @@ use std::arch::asm;
 use std::arch::x86_64::{
     __m256bh, __m256i, __m512, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_store_si256,
     _mm512_add_ps, _mm512_and_si512, _mm512_cvtneps_pbh, _mm512_fmadd_ps, _mm512_load_ps,
-    _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps, _mm512_store_si512,
-    _mm512_sub_ps,
+    _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_store_ps, _mm512_max_ps,
+    _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps,
+    _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps,
+    _mm512_store_si512, _mm512_sub_ps,
 };
 use std::f32::consts::LOG2_E;
+use std::ops::Range;
 
 use super::avx512;
 use super::cache::KvType;
 use super::layout::VALUES;
 use super::scratch::{AttentionScratch, KEYS, Parts, QUERIES};
+use super::softcap::Softcap;
 use super::task::{Results, Task};
 use crate::isa::amx::Tiles;
 use crate::matrix::avx512::mask;
@@ -51,16 +53,24 @@ pub(super) unsafe fn attend(
     // SAFETY: the scratch is for these heads; the rest the caller vouches for.
     unsafe {
         let _tiles = Tiles::configure();
+        let softcap = Softcap::to_base_two(&task.scoring);
         keep_tail(task, &parts);
         for first in (0..task.count()).step_by(QUERIES) {
             let count = QUERIES.min(task.count() - first);
-            let end = task.end(first + count - 1);
-            let pass = Pass { task, parts: &parts, first, count };
-            parts.reset(count, head_dim);
+            let seen = std::array::from_fn(|query| task.keys(first + query.min(count - 1)));
+            let (start, end) = (seen[0].start / VALUES * VALUES, seen[count - 1].end);
+            let pass = Pass { task, parts: &parts, first, count, seen };
+            parts.reset(task, first..first + count);
             pass.round_queries();
-            for key in (0..end).step_by(KEYS) {
+            for key in (start..end).step_by(KEYS) {
                 let keys = (end - key).min(KEYS);
                 pass.scores(key, keys);
+                if let Some(softcap) = softcap {
+                    let lines = parts.weights.cast::<[f32; KEYS]>();
+                    for query in 0..count {
+                        softcap.apply_avx512(lines.add(query).cast(), keys.next_multiple_of(32));
+                    }
+                }
                 for query in 0..count {
                     pass.soften(query, key, keys);
                 }
@@ -108,10 +118,13 @@ struct Pass<'a> {
     parts: &'a Parts,
     first: usize,
     count: usize,
+    /// The keys that each sees; what is beyond the count does not matter.
+    seen: [Range<usize>; QUERIES],
 }
 
 impl Pass<'_> {
-    /// Queries, scaled, as tiles: for each half of them, for each 32 dimensions, sixteen queries.
+    /// Queries, scaled, as tiles: for each half of them, for each 32 dimensions, sixteen queries. Sinks
+    /// are scaled likewise.
     /// Those that are not there keep what was there before: their scores go nowhere.
     ///
     /// # Safety
@@ -120,8 +133,10 @@ impl Pass<'_> {
     unsafe fn round_queries(&self) {
         let blocks = self.task.stream.head_dim / BLOCK;
         // Scores are logarithms to base 2: one product less for each.
-        let scale = _mm512_set1_ps(self.task.scale * LOG2_E);
+        let scale = _mm512_set1_ps(self.task.scoring.scale * LOG2_E);
         for query in 0..self.count {
+            // SAFETY: the largest score so far of a query of the pass: its sink, or minus infinity.
+            unsafe { *self.parts.maxima.add(query) *= LOG2_E };
             let values = self.task.query(self.first + query);
             for half_block in 0..2 * blocks {
                 let tile = query / 16 * blocks + half_block / 2;
@@ -191,17 +206,26 @@ impl Pass<'_> {
     /// As [`attend`]; the scores of these keys must have been written.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16,fma")]
     unsafe fn soften(&self, query: usize, key: usize, keys: usize) {
-        let seen = self.task.end(self.first + query).saturating_sub(key);
-        let (whole, lines) = ((seen / 16).min(KEYS / 16), keys.div_ceil(32) * 2);
+        let start = self.seen[query].start.saturating_sub(key);
+        let end = self.seen[query].end.saturating_sub(key).min(keys);
+        let lines = keys.div_ceil(32) * 2;
         let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
         // SAFETY: whole lines of the scores of this query, and half as many of its weights; its
         // maximum, sum and values.
         unsafe {
             let scores = self.parts.weights.add(query * KEYS);
             let weights = self.parts.more_weights.cast::<u8>().add(query * KEYS * 2);
-            for line in whole..lines {
+            if start > 0 || end == 0 {
+                if start >= end {
+                    // There may be no largest score yet, from which to take others away.
+                    weights.write_bytes(0, 32 * lines);
+                    return;
+                }
+                hide(scores, start);
+            }
+            for line in end / 16..lines {
                 let at = scores.add(16 * line);
-                let seen = mask(seen.saturating_sub(16 * line));
+                let seen = mask(end.saturating_sub(16 * line));
                 _mm512_store_ps(at, _mm512_mask_blend_ps(seen, lowest, _mm512_load_ps(at)));
             }
             let mut maxima = lowest;
@@ -318,6 +342,21 @@ impl Pass<'_> {
                 options(nostack),
             );
         }
+    }
+}
+
+/// Makes the first `count` scores those of keys that are not seen.
+///
+/// # Safety
+/// The scores must be ours alone, from the start of a cache line.
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx512f")]
+unsafe fn hide(scores: *mut f32, count: usize) {
+    let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
+    for i in (0..count).step_by(16) {
+        // SAFETY: masked to the scores.
+        unsafe { _mm512_mask_store_ps(scores.add(i), mask(count - i), lowest) };
     }
 }
 

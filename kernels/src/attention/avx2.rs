@@ -17,6 +17,7 @@ use std::arch::x86_64::{
 use super::cache::KvType;
 use super::pass::{Pass, run_task};
 use super::scratch::{AttentionScratch, KEYS};
+use super::softcap::Softcap;
 use super::task::{Results, Task};
 use crate::exp::exp_avx2;
 
@@ -61,6 +62,12 @@ unsafe fn run<const G: usize>(pass: &Pass<'_>) {
                 let at = pass.weights(g).add(key - pass.first_key());
                 _mm256_store_ps(at, scores[0]);
                 _mm256_store_ps(at.add(8), scores[1]);
+            }
+        }
+        if let Some(softcap) = Softcap::of(&pass.task.scoring) {
+            let count = (pass.keys.end - pass.first_key()).next_multiple_of(16);
+            for g in 0..G {
+                softcap.apply_avx2(pass.weights(g), count);
             }
         }
         let mut factors = [0.0; G];
@@ -109,11 +116,16 @@ unsafe fn scores<const G: usize>(pass: &Pass<'_>, key: usize) -> [[__m256; 2]; G
 unsafe fn soften(pass: &Pass<'_>, g: usize) -> f32 {
     let first_key = pass.first_key();
     let count = (pass.keys.end - first_key).next_multiple_of(16);
-    let scale = _mm256_set1_ps(pass.task.scale);
+    let (scale, seen) = (_mm256_set1_ps(pass.task.scoring.scale_after_cap()), pass.seen(g));
     // SAFETY: whole lines of the weights of this query; its maximum and sum.
     unsafe {
+        if seen.is_empty() {
+            // There may be no largest score yet, from which to take others away.
+            pass.weights(g).write_bytes(0, count);
+            return 1.0;
+        }
         for i in 0..count {
-            if !(pass.keys.start..pass.end(g)).contains(&(first_key + i)) {
+            if !seen.contains(&(first_key + i)) {
                 pass.weights(g).add(i).write(f32::NEG_INFINITY);
             }
         }

@@ -20,6 +20,7 @@ use std::arch::x86_64::{
 use super::cache::KvType;
 use super::pass::{Pass, run_task};
 use super::scratch::{AttentionScratch, KEYS, Parts};
+use super::softcap::Softcap;
 use super::task::{Results, Task};
 use crate::exp::exp_avx512;
 use crate::matrix::avx512::mask;
@@ -75,6 +76,12 @@ impl Pass<'_> {
                     let at = self.weights(g).add(key - self.first_key());
                     _mm512_store_ps(at, scores[0]);
                     _mm512_store_ps(at.add(16), scores[1]);
+                }
+            }
+            if let Some(softcap) = Softcap::of(&self.task.scoring) {
+                let count = (self.keys.end - self.first_key()).next_multiple_of(32);
+                for g in 0..G {
+                    softcap.apply_avx512(self.weights(g), count);
                 }
             }
             let mut factors = [0.0; G];
@@ -134,18 +141,23 @@ impl Pass<'_> {
     /// As [`Pass::run`]; the scores must have been written.
     #[target_feature(enable = "avx512f,fma")]
     unsafe fn soften(&self, g: usize) -> f32 {
-        let end = self.end(g);
+        let seen = self.seen(g);
         let first_key = self.first_key();
         let lines = (self.keys.end - first_key).div_ceil(32) * 2;
-        let scale = _mm512_set1_ps(self.task.scale);
+        let scale = _mm512_set1_ps(self.task.scoring.scale_after_cap());
         let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
         let mut maxima = lowest;
         // SAFETY: whole lines of the weights of this query.
         unsafe {
+            if seen.is_empty() {
+                // There may be no largest score yet, from which to take others away.
+                self.weights(g).write_bytes(0, 16 * lines);
+                return 1.0;
+            }
             for line in 0..lines {
                 let (at, key) = (self.weights(g).add(16 * line), first_key + 16 * line);
                 let seen =
-                    mask(end.saturating_sub(key)) & !mask(self.keys.start.saturating_sub(key));
+                    mask(seen.end.saturating_sub(key)) & !mask(seen.start.saturating_sub(key));
                 let scores = _mm512_mul_ps(_mm512_load_ps(at), scale);
                 let scores = _mm512_mask_blend_ps(seen, lowest, scores);
                 maxima = _mm512_max_ps(maxima, scores);

@@ -3,6 +3,7 @@
 //! - [`KvCache`]: keys and values in the order in which kernels read them.
 //! - [`attend`]: queries of one sequence that share a key-value head, one row of them or many.
 //! - [`attend_part`] and [`merge_parts`]: one row whose keys several threads share.
+//! - [`Scoring`]: how a score comes of a query and a key, and which keys a query sees.
 //!
 //! Softmax is *online*: keys come in blocks, and what was summed shrinks when a block brings a larger
 //! score. So no row of scores is ever held in whole.
@@ -30,10 +31,17 @@ mod merge;
 #[cfg(target_arch = "x86_64")]
 mod pass;
 mod reference;
+mod scoring;
 mod scratch;
+#[cfg(target_arch = "x86_64")]
+mod softcap;
 mod task;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_scoring;
 
 use std::ops::Range;
 
@@ -42,6 +50,7 @@ use crate::isa::Isa;
 
 pub use self::cache::{KvCache, KvType};
 pub use self::merge::merge_parts;
+pub use self::scoring::Scoring;
 pub use self::scratch::AttentionScratch;
 
 /// Queries of consecutive positions of one sequence that share one key-value head.
@@ -85,9 +94,9 @@ pub struct Part<'a> {
     pub values: &'a mut [f32],
 }
 
-/// Causal attention: the query at position `p` attends to keys `0..=p`.
+/// Causal attention: the query at position `p` attends to keys `0..=p`, or to the last of them.
 ///
-/// `out = sum_k softmax_k(scale * q . key_k) value_k`
+/// `out = sum_k weight_k value_k`, with the weights that [`Scoring`] tells.
 ///
 /// # Shapes
 /// Queries and output: `(rows, group, head_dim)`.
@@ -95,10 +104,12 @@ pub struct Part<'a> {
 /// # Accuracy
 /// Against f64 over exact keys and values, normalised mean squared error below 2e-5 for bf16 and
 /// 2e-4 for `Q8_0`. Sums are in f32. [`Isa::Amx`] also rounds queries and weights to bf16 where rows
-/// are many.
+/// are many. Where sinks outweigh the keys it is up to four times that, as what all scores are off by
+/// no longer cancels. A soft cap adds an error of at most `2e-7 * softcap` to each score.
 ///
 /// # Panics
-/// If `scratch` is for other heads than those of the cache.
+/// If `scratch` is for other heads than those of the cache, the soft cap is not above 0, or the sinks
+/// are not as many as the group.
 ///
 /// # Safety
 /// `isa` must have been found available in this process: for matrix tiles that is what asks the
@@ -114,7 +125,7 @@ pub unsafe fn attend(
     sequence: usize,
     kv_head: usize,
     queries: &Queries,
-    scale: f32,
+    scoring: &Scoring<'_>,
     scratch: &mut AttentionScratch,
     output: &AttentionOutput,
 ) {
@@ -124,7 +135,7 @@ pub unsafe fn attend(
         queries,
         start: 0,
         limit: queries.first_position + queries.rows,
-        scale,
+        scoring: *scoring,
     };
     debug_assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
     // SAFETY: as the caller vouches.
@@ -133,7 +144,8 @@ pub unsafe fn attend(
 
 /// Attention of one row over some of its keys, so that several threads share a head.
 ///
-/// Keys beyond the row's position do not count. [`merge_parts`] makes one result of all parts.
+/// Keys beyond the row's position, and before its window, do not count. Nor do sinks, in any part:
+/// [`merge_parts`] makes one result of all parts and counts them there, once.
 ///
 /// # Shapes
 /// Queries: `(1, group, head_dim)`; for the part see [`Part`].
@@ -156,7 +168,7 @@ pub unsafe fn attend_part(
     kv_head: usize,
     queries: &Queries,
     keys: Range<usize>,
-    scale: f32,
+    scoring: &Scoring<'_>,
     scratch: &mut AttentionScratch,
     part: Part<'_>,
 ) {
@@ -164,15 +176,17 @@ pub unsafe fn attend_part(
     assert_eq!(part.maxima.len(), queries.group, "maxima");
     assert_eq!(part.sums.len(), queries.group, "sums");
     assert_eq!(part.values.len(), queries.group * cache.head_dim(), "values");
-    let limit = keys.end.min(queries.first_position + 1);
-    if keys.start >= limit {
+    let seen = scoring.keys(queries.first_position);
+    let (start, limit) = (keys.start.max(seen.start), keys.end.min(seen.end));
+    if start >= limit {
         part.maxima.fill(f32::NEG_INFINITY);
         part.sums.fill(0.0);
         part.values.fill(0.0);
         return;
     }
     let stream = cache.stream(layer, sequence, kv_head);
-    let task = Task { kind: cache.kind(), stream, queries, start: keys.start, limit, scale };
+    let scoring = Scoring { sinks: None, ..*scoring };
+    let task = Task { kind: cache.kind(), stream, queries, start, limit, scoring };
     debug_assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
     // SAFETY: as the caller vouches.
     unsafe { run(isa, &task, scratch, &mut Results::Part(part)) };
@@ -188,6 +202,7 @@ unsafe fn run(
 ) {
     debug_assert!(isa.is_available(), "this CPU has no {isa}");
     assert_eq!(scratch.head_dim(), task.stream.head_dim, "scratch for other heads");
+    task.scoring.check(task.queries.group);
     // SAFETY: as the caller vouches.
     unsafe {
         match isa {

@@ -30,10 +30,11 @@ impl Pass<'_> {
         self.keys.start / VALUES * VALUES
     }
 
-    /// Where the keys end that one of the queries sees.
-    pub(super) fn end(&self, g: usize) -> usize {
-        // A query of an earlier row than the tile's last sees fewer keys.
-        self.keys.end.min(self.task.end(self.first + self.from + g))
+    /// The keys that one of the queries sees, perhaps none: one of an earlier row than the tile's last
+    /// sees fewer at the end, and with a window one of a later row than the first fewer at the start.
+    pub(super) fn seen(&self, g: usize) -> Range<usize> {
+        let keys = self.task.keys(self.first + self.from + g);
+        self.keys.start.max(keys.start)..self.keys.end.min(keys.end)
     }
 
     /// The values of one of the queries.
@@ -103,12 +104,13 @@ pub(super) unsafe fn run_task(
         let queries = first..task.count().min(first + TILE);
         let count = queries.len();
         let chunks = count.div_ceil(at_once);
-        let end = task.end(queries.end - 1);
+        // Those that the first sees to those that the last one does.
+        let (start, end) = (task.keys(first).start, task.keys(queries.end - 1).end);
         // SAFETY: the scratch is for these heads and holds a tile.
-        unsafe { parts.reset(count, head_dim) };
+        unsafe { parts.reset(task, queries.clone()) };
         begin(&parts, queries.clone());
-        for block in (task.start / KEYS * KEYS..end).step_by(KEYS) {
-            let keys = task.start.max(block)..end.min(block + KEYS);
+        for block in (start / KEYS * KEYS..end).step_by(KEYS) {
+            let keys = start.max(block)..end.min(block + KEYS);
             for chunk in 0..chunks {
                 let (from, to) = (count * chunk / chunks, count * (chunk + 1) / chunks);
                 let keys = keys.clone();

@@ -15,11 +15,14 @@ pub(super) unsafe fn attend(
     let head_dim = task.stream.head_dim;
     let parts = scratch.parts();
     for query in 0..task.count() {
-        let keys = task.start..task.end(query);
+        let keys = task.keys(query);
+        let (sink, weight_of_sink) = task.before_keys(query);
+        let (sink, weight_of_sink) = (f64::from(sink), f64::from(weight_of_sink));
         // SAFETY: the queries, keys and values are there, as the caller vouches.
         let score = |key: usize| unsafe { score(task, query, key) };
-        let maximum = keys.clone().map(score).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = keys.clone().map(|key| (score(key) - maximum).exp()).sum();
+        let maximum = keys.clone().map(score).fold(sink, f64::max);
+        let of_keys: f64 = keys.clone().map(|key| (score(key) - maximum).exp()).sum();
+        let sum = of_keys + weight_of_sink * (sink - maximum).exp();
         // SAFETY: the first query of the scratch; values of keys that the query may see.
         unsafe {
             for dim in 0..head_dim {
@@ -49,7 +52,9 @@ unsafe fn score(task: &Task<'_>, query: usize, key: usize) -> f64 {
             f64::from(*values.add(dim)) * f64::from(task.stream.key(task.kind, key, dim))
         })
         .sum();
-    dot * f64::from(task.scale)
+    let score = dot * f64::from(task.scoring.scale);
+    let cap = task.scoring.softcap.map(f64::from);
+    cap.map_or(score, |cap| cap * (score / cap).tanh())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]

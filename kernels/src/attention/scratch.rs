@@ -2,7 +2,12 @@
 //!
 //! Not here: what the kernels put there.
 
+#[cfg(target_arch = "x86_64")]
+use std::ops::Range;
+
 use super::memory::ZeroedBytes;
+#[cfg(target_arch = "x86_64")]
+use super::task::Task;
 use crate::matrix::formats::BLOCK;
 use crate::matrix::lines::LINE;
 
@@ -101,26 +106,28 @@ impl AttentionScratch {
 }
 
 impl Parts {
-    /// Forgets all keys: the first `count` queries have seen none.
+    /// Forgets all keys: these queries have seen none.
     ///
     /// # Safety
-    /// `count` must be at most [`QUERIES`], and the memory alive and not looked at by others.
+    /// The queries must be of the task and at most [`QUERIES`], and the memory alive and not looked at
+    /// by others.
     #[cfg(target_arch = "x86_64")]
-    pub(super) unsafe fn reset(&self, count: usize, head_dim: usize) {
+    pub(super) unsafe fn reset(&self, task: &Task<'_>, queries: Range<usize>) {
         // SAFETY: within the parts, as the caller vouches.
         unsafe {
-            for query in 0..count {
-                self.maxima.add(query).write(f32::NEG_INFINITY);
-                self.sums.add(query).write(0.0);
+            self.values.write_bytes(0, queries.len() * task.stream.head_dim);
+            for (at, query) in queries.enumerate() {
+                let (maximum, sum) = task.before_keys(query);
+                self.maxima.add(at).write(maximum);
+                self.sums.add(at).write(sum);
             }
-            self.values.write_bytes(0, count * head_dim);
         }
     }
 
     /// The largest score and the sum of one query's weights, and its weighted sum of values.
     ///
     /// # Safety
-    /// As [`Parts::reset`], and `query` must be below [`QUERIES`].
+    /// `query` must be below [`QUERIES`], and the memory alive and not written to by others.
     pub(super) unsafe fn result(&self, query: usize, head_dim: usize) -> ((f32, f32), &[f32]) {
         // SAFETY: within the parts, as the caller vouches.
         unsafe {

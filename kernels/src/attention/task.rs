@@ -2,8 +2,11 @@
 //!
 //! Not here: arithmetic.
 
+use std::ops::Range;
+
 use super::cache::KvType;
 use super::layout::Stream;
+use super::scoring::Scoring;
 use super::{AttentionOutput, Part, Queries};
 
 /// Queries over one stream. A head of one row is a *query*; queries are counted row by row.
@@ -14,7 +17,7 @@ pub(super) struct Task<'a> {
     /// The first key, and where keys end at the latest.
     pub(super) start: usize,
     pub(super) limit: usize,
-    pub(super) scale: f32,
+    pub(super) scoring: Scoring<'a>,
 }
 
 impl Task<'_> {
@@ -28,9 +31,17 @@ impl Task<'_> {
         self.queries.values.wrapping_add(self.offset(query, self.queries.row_stride))
     }
 
-    /// Where the keys end that a query attends to.
-    pub(super) fn end(&self, query: usize) -> usize {
-        (self.queries.first_position + query / self.queries.group + 1).min(self.limit)
+    /// The keys that a query attends to: never none, as a part is of one row that sees its keys.
+    pub(super) fn keys(&self, query: usize) -> Range<usize> {
+        let seen = self.scoring.keys(self.queries.first_position + query / self.queries.group);
+        self.start.max(seen.start)..self.limit.min(seen.end)
+    }
+
+    /// The largest score and the sum of the weights of a query that has seen no key: a sink is a
+    /// score whose weight, `e^0`, has no value.
+    pub(super) fn before_keys(&self, query: usize) -> (f32, f32) {
+        let sink = |sinks: &[f32]| (sinks[query % self.queries.group], 1.0);
+        self.scoring.sinks.map_or((f32::NEG_INFINITY, 0.0), sink)
     }
 
     const fn offset(&self, query: usize, row_stride: usize) -> usize {

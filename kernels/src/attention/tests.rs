@@ -1,144 +1,13 @@
 //! Parity with exact arithmetic, and what must not matter.
 
+use super::testing::{Case, HEAD, LAYER, SEQUENCE};
 use super::*;
-use crate::matrix::testing::{nmse, random_numbers, seeds};
-
-/// One sequence's tokens, and a cache that holds them.
-struct Case {
-    kind: KvType,
-    head_dim: usize,
-    group: usize,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    queries: Vec<f32>,
-    rows: usize,
-    first_position: usize,
-}
-
-/// Which stream of the caches below is used: neither the first nor the last.
-const LAYER: usize = 1;
-const SEQUENCE: usize = 1;
-const HEAD: usize = 0;
-
-impl Case {
-    fn new(
-        kind: KvType,
-        head_dim: usize,
-        group: usize,
-        rows: usize,
-        first_position: usize,
-    ) -> Self {
-        let mut seeds = seeds().skip(head_dim + group + rows + first_position);
-        let mut numbers = |count| random_numbers(count, seeds.next().unwrap());
-        let tokens = first_position + rows;
-        let keys = numbers(tokens * head_dim).iter().map(|x| 2.0 * x).collect();
-        let values = numbers(tokens * head_dim);
-        let queries = numbers(rows * group * head_dim).iter().map(|x| 2.0 * x).collect();
-        Self { kind, head_dim, group, keys, values, queries, rows, first_position }
-    }
-
-    fn tokens(&self) -> usize {
-        self.first_position + self.rows
-    }
-
-    fn scale(&self) -> f32 {
-        (self.head_dim as f32).sqrt().recip()
-    }
-
-    fn cache(&self) -> KvCache {
-        let mut cache = KvCache::new(self.kind, 2, 2, self.head_dim);
-        cache.reserve(3, self.tokens());
-        cache
-    }
-
-    fn fill(&self, isa: Isa, cache: &KvCache) {
-        let pairs = self.keys.chunks(self.head_dim).zip(self.values.chunks(self.head_dim));
-        for (position, (key, value)) in pairs.enumerate() {
-            // SAFETY: the set is available, and the cache has room and no other user.
-            unsafe { cache.append(isa, LAYER, SEQUENCE, HEAD, position, key, value) };
-        }
-    }
-
-    fn queries(&self) -> Queries {
-        Queries {
-            values: self.queries.as_ptr(),
-            row_stride: self.group * self.head_dim,
-            group: self.group,
-            rows: self.rows,
-            first_position: self.first_position,
-        }
-    }
-
-    fn attend(&self, isa: Isa, cache: &KvCache) -> Vec<f32> {
-        let mut out = vec![f32::NAN; self.queries.len()];
-        let output =
-            AttentionOutput { values: out.as_mut_ptr(), row_stride: self.group * self.head_dim };
-        let mut scratch = AttentionScratch::new(self.head_dim, self.group);
-        // SAFETY: the set is available, the tokens were appended, and shapes are those of the case.
-        unsafe {
-            attend(
-                isa,
-                cache,
-                LAYER,
-                SEQUENCE,
-                HEAD,
-                &self.queries(),
-                self.scale(),
-                &mut scratch,
-                &output,
-            );
-        }
-        out
-    }
-
-    fn exact(&self) -> Vec<f64> {
-        let mut out = Vec::new();
-        for (query, values) in self.queries.chunks(self.head_dim).enumerate() {
-            let keys = self.first_position + query / self.group + 1;
-            let dot = |key: &[f32]| -> f64 {
-                values.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum()
-            };
-            let scores: Vec<f64> = self.keys.chunks(self.head_dim).take(keys).map(dot).collect();
-            let scores: Vec<f64> = scores.iter().map(|s| s * f64::from(self.scale())).collect();
-            let maximum = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let weights: Vec<f64> = scores.iter().map(|score| (score - maximum).exp()).collect();
-            let sum: f64 = weights.iter().sum();
-            let mut row = vec![0.0; self.head_dim];
-            for (weight, value) in weights.iter().zip(self.values.chunks(self.head_dim)) {
-                for (out, value) in row.iter_mut().zip(value) {
-                    *out += weight / sum * f64::from(*value);
-                }
-            }
-            out.extend(row);
-        }
-        out
-    }
-
-    /// What rounding to the type comes to: 2^-9 relative at most for bf16, of which the square is
-    /// 4e-6; 1/254 of the largest of 32 for `Q8_0`, of which the square is 1.5e-5. Keys, values, and
-    /// with some sets queries and weights are rounded, and sums of values cancel.
-    fn bound(&self) -> f64 {
-        match self.kind {
-            KvType::Bf16 => 2e-5,
-            KvType::Q8_0 => 2e-4,
-        }
-    }
-
-    fn check(&self, isa: Isa, out: &[f32], exact: &[f64]) {
-        let error = nmse(out, exact);
-        let Self { kind, head_dim, group, rows, first_position, .. } = self;
-        assert!(
-            error < self.bound(),
-            "{isa} {kind}, head {head_dim}, group {group}, {rows} rows from {first_position}: \
-             {error:e}"
-        );
-    }
-}
+use crate::matrix::testing::nmse;
 
 #[test]
 fn every_set_and_type_agrees_with_exact_arithmetic() {
     for kind in KvType::ALL {
-        for head_dim in [32, 64, 96, 128] {
+        for head_dim in [32, 64, 96, 128, 192, 256] {
             for group in [1, 3, 4, 8] {
                 for rows in [1, 2, 5, 16, 33] {
                     for first_position in [0, 1, 15, 31, 70, 300] {
@@ -165,7 +34,7 @@ fn every_set_and_type_agrees_with_exact_arithmetic() {
 fn every_set_agrees_with_the_reference_over_what_is_stored() {
     for kind in KvType::ALL {
         for (rows, first_position) in [(1, 0), (1, 17), (1, 299), (2, 63), (33, 0), (40, 170)] {
-            for (head_dim, group) in [(32, 5), (64, 3), (96, 4), (128, 7)] {
+            for (head_dim, group) in [(32, 5), (64, 3), (96, 4), (128, 7), (192, 3), (256, 2)] {
                 let case = Case::new(kind, head_dim, group, rows, first_position);
                 let cache = case.cache();
                 case.fill(Isa::best(), &cache);
@@ -194,7 +63,7 @@ fn every_set_agrees_with_the_reference_over_what_is_stored() {
 #[test]
 fn every_set_writes_the_same_bytes() {
     for kind in KvType::ALL {
-        for head_dim in [32, 96] {
+        for head_dim in [32, 96, 256] {
             let mut case = Case::new(kind, head_dim, 1, 40, 0);
             // Zeros, and numbers beyond halves and below normal ones.
             case.keys[..head_dim].fill(0.0);
@@ -241,42 +110,14 @@ fn what_was_written_reads_back() {
 #[test]
 fn parts_of_the_keys_merge_to_the_whole() {
     for kind in KvType::ALL {
-        for (head_dim, group) in [(32, 1), (64, 3), (128, 4), (96, 30)] {
+        for (head_dim, group) in [(32, 1), (64, 3), (128, 4), (96, 30), (192, 5), (256, 2)] {
             let case = Case::new(kind, head_dim, group, 1, 299);
             let exact = case.exact();
             for isa in Isa::available() {
                 let cache = case.cache();
                 case.fill(isa, &cache);
                 for cuts in [&[0, 300][..], &[0, 1, 150, 300], &[0, 128, 131, 131, 256, 999]] {
-                    let parts = cuts.len() - 1;
-                    let mut maxima = vec![f32::NAN; parts * group];
-                    let mut sums = vec![f32::NAN; parts * group];
-                    let mut values = vec![f32::NAN; parts * group * head_dim];
-                    let places = maxima
-                        .chunks_mut(group)
-                        .zip(sums.chunks_mut(group))
-                        .zip(values.chunks_mut(group * head_dim));
-                    let mut scratch = AttentionScratch::new(head_dim, group);
-                    for (cut, ((maxima, sums), values)) in cuts.windows(2).zip(places) {
-                        // SAFETY: the set is available, the tokens were appended, and shapes are
-                        // those of the case.
-                        unsafe {
-                            attend_part(
-                                isa,
-                                &cache,
-                                LAYER,
-                                SEQUENCE,
-                                HEAD,
-                                &case.queries(),
-                                cut[0]..cut[1],
-                                case.scale(),
-                                &mut scratch,
-                                Part { maxima, sums, values },
-                            );
-                        }
-                    }
-                    let mut out = vec![f32::NAN; group * head_dim];
-                    merge_parts(isa, head_dim, group, &maxima, &sums, &values, &mut out);
+                    let out = case.attend_in_parts(isa, &cache, cuts);
                     case.check(isa, &out, &exact);
                 }
             }
@@ -368,10 +209,10 @@ fn results_go_where_the_strides_say() {
         let mut out = vec![7.0; 20 * 77];
         let output = AttentionOutput { values: out.as_mut_ptr(), row_stride: 77 };
         let mut scratch = AttentionScratch::new(32, 2);
-        let scale = case.scale();
+        let scoring = case.scoring();
         // SAFETY: the set is available, the tokens were appended, and strides leave room for rows.
         unsafe {
-            attend(isa, &cache, LAYER, SEQUENCE, HEAD, &queries, scale, &mut scratch, &output);
+            attend(isa, &cache, LAYER, SEQUENCE, HEAD, &queries, &scoring, &mut scratch, &output);
         }
         for (out, expected) in out.chunks(77).zip(expected.chunks(64)) {
             assert_eq!(out[..64], *expected, "{isa}");
@@ -393,7 +234,7 @@ fn results_may_replace_the_queries() {
                 let output = AttentionOutput { values: both.as_mut_ptr(), row_stride: 3 * 64 };
                 let queries = Queries { values: output.values, ..case.queries() };
                 let mut scratch = AttentionScratch::new(64, 3);
-                let scale = case.scale();
+                let scoring = case.scoring();
                 // SAFETY: the set is available, the tokens were appended, and shapes are those of
                 // the case.
                 unsafe {
@@ -404,7 +245,7 @@ fn results_may_replace_the_queries() {
                         SEQUENCE,
                         HEAD,
                         &queries,
-                        scale,
+                        &scoring,
                         &mut scratch,
                         &output,
                     );

@@ -39,13 +39,13 @@ const BLOCK_LINES: usize = BLOCK * PANEL * 2 / LINE;
 ///
 /// # Safety
 /// The CPU must have [`Isa::Amx`](crate::isa::Isa::Amx). The weights must be bf16, `values` at least
-/// `batch` rows in tiles, `output` must have the shape of the product, and nobody else may write to
+/// the tiles of the rows, `output` must have the shape of the product, and nobody else may write to
 /// these panels of it.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn panels(
     weights: &DenseMatrix,
     values: &[Line],
-    batch: usize,
+    batch: &Range<usize>,
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
@@ -54,17 +54,18 @@ pub(super) unsafe fn panels(
     let _tiles = unsafe { Tiles::configure() };
     for panel in panels {
         for (chunk, lines) in weights.panel(panel).chunks(CHUNK * BLOCK_LINES).enumerate() {
-            for first in (0..batch).step_by(2 * TILE) {
+            for first in (batch.start / TILE * TILE..batch.end).step_by(2 * TILE) {
                 let tile =
                     |row: usize| values[(row / TILE * blocks + chunk * CHUNK) * TILE..].as_ptr();
                 let task = Task {
                     output,
                     weights: lines,
-                    batch: first..batch.min(first + 2 * TILE),
+                    first_of_tiles: first,
+                    batch: batch.start.max(first)..batch.end.min(first + 2 * TILE),
                     rows: panel * PANEL..weights.rows().min((panel + 1) * PANEL),
                     carry: chunk > 0 || start(output),
                 };
-                let second = (batch > first + TILE).then(|| tile(first + TILE));
+                let second = (batch.end > first + TILE).then(|| tile(first + TILE));
                 // SAFETY: the caller vouches for features and shapes; each tile of activations has
                 // all blocks.
                 unsafe { task.run(tile(first), second) };
@@ -77,7 +78,9 @@ pub(super) unsafe fn panels(
 struct Task<'a> {
     output: &'a Output<'a>,
     weights: &'a [Line],
-    /// Rows of activations: up to 32.
+    /// The first row of the first tile of activations.
+    first_of_tiles: usize,
+    /// Rows of activations: up to 32, and the others of the tiles come to nothing.
     batch: Range<usize>,
     /// Rows of weights: up to 32.
     rows: Range<usize>,
@@ -97,7 +100,8 @@ impl Task<'_> {
     /// tiles must be configured.
     #[target_feature(enable = "avx512f")]
     unsafe fn run(&self, first: *const Line, second: Option<*const Line>) {
-        if self.rows.len() == PANEL && self.batch.len().is_multiple_of(TILE) {
+        let whole = |row: usize| (row - self.first_of_tiles).is_multiple_of(TILE);
+        if self.rows.len() == PANEL && whole(self.batch.start) && whole(self.batch.end) {
             // SAFETY: as the caller vouches; every lane of the tiles is an output of the panel.
             unsafe {
                 let sums = self.output.at(self.batch.start, self.rows.start);
@@ -261,7 +265,8 @@ impl Task<'_> {
     /// of the panel.
     #[inline]
     unsafe fn each_row(&self, sums: *mut f32, mut each: impl FnMut(*mut f32, *mut f32, u16)) {
-        for (m, batch) in self.batch.clone().enumerate() {
+        for batch in self.batch.clone() {
+            let m = batch - self.first_of_tiles;
             for first in (0..self.rows.len()).step_by(16) {
                 let mask = mask(self.rows.len() - first);
                 // SAFETY: within the sums, and outputs of the panel.

@@ -10,6 +10,7 @@ use std::arch::x86_64::{
     _mm256_loadu_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
     _mm256_storeu_ps,
 };
+use std::ops::Range;
 
 use super::float::Float;
 use super::multiply::start;
@@ -51,27 +52,28 @@ const fn bytes(float: usize) -> usize {
 /// Weights are widened exactly; sums are f32, of up to two parts.
 ///
 /// # Safety
-/// The CPU must have [`Isa::Avx2`](crate::isa::Isa::Avx2). `values` must be `batch` rows of the
+/// The CPU must have [`Isa::Avx2`](crate::isa::Isa::Avx2). `values` must be these rows of the
 /// weights' columns, `output` must have the shape of the product, and nobody else may write to this
 /// panel of it.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn panel(
     weights: &DenseMatrix,
     values: &[f32],
-    batch: usize,
+    batch: &Range<usize>,
     panel: usize,
     output: &Output<'_>,
 ) {
     let task = Task {
         values,
-        batch,
+        first: batch.start,
+        batch: batch.len(),
         columns: weights.columns(),
         output,
         row: panel * PANEL,
         rows: (weights.rows() - panel * PANEL).min(PANEL),
     };
     let lines = weights.panel(panel);
-    let chunk_lines = if batch <= 2 { lines.len() } else { CHUNK_BYTES / LINE };
+    let chunk_lines = if batch.len() <= 2 { lines.len() } else { CHUNK_BYTES / LINE };
     for (chunk, lines) in lines.chunks(chunk_lines).enumerate() {
         let column = chunk * chunk_lines * LINE / (PANEL * weights.float().bytes());
         // SAFETY: the caller vouches for the features, shapes and panel; the lines are columns of
@@ -89,6 +91,8 @@ pub(super) unsafe fn panel(
 /// One panel, times every row of activations.
 struct Task<'a> {
     values: &'a [f32],
+    /// Which row of the outputs the first is, and how many there are.
+    first: usize,
     batch: usize,
     columns: usize,
     output: &'a Output<'a>,
@@ -185,7 +189,7 @@ impl Task<'_> {
         let mut lanes = [0.0; LANES];
         for (i, lane) in lanes.iter_mut().enumerate().take(self.rows.saturating_sub(row)) {
             // SAFETY: the row is one of the panel's.
-            *lane = unsafe { self.output.at(m, self.row + row + i).read() };
+            *lane = unsafe { self.output.at(self.first + m, self.row + row + i).read() };
         }
         // SAFETY: eight lanes, and the load asks for no alignment.
         unsafe { _mm256_loadu_ps(lanes.as_ptr()) }
@@ -202,7 +206,7 @@ impl Task<'_> {
         unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), sums) };
         for (i, lane) in lanes.iter().enumerate().take(self.rows.saturating_sub(row)) {
             // SAFETY: the row is one of the panel's.
-            unsafe { self.output.at(m, self.row + row + i).write(*lane) };
+            unsafe { self.output.at(self.first + m, self.row + row + i).write(*lane) };
         }
     }
 }

@@ -84,12 +84,13 @@ thread_local! {
 ///
 /// # Safety
 /// The CPU must have [`Isa::Avx512`](crate::isa::Isa::Avx512). `values` must be whole rows of the
-/// weights' columns, the panels must be of the matrix, `output` must have the shape of the product,
+/// weights' columns, of which the outputs start at row `first`; the panels must be of the matrix, `output` must have the shape of the product,
 /// and nobody else may write to these panels of it.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
 pub(super) unsafe fn panels(
     weights: &DenseMatrix,
     values: &[f32],
+    first: usize,
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
@@ -116,7 +117,8 @@ pub(super) unsafe fn panels(
             let batch = values.len() / columns;
             let few = batch <= ROWS;
             let values = if few { values } else { pack(values, batch, columns, tiles) };
-            each(values, i * most..i * most + batch);
+            let first = first + i * most;
+            each(values, first..first + batch);
         }
     });
 }

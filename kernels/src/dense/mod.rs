@@ -24,11 +24,11 @@ mod panel;
 mod reference;
 mod rows;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod weights;
 
 pub use self::float::Float;
-pub use self::multiply::{multiply, multiply_panels};
+pub use self::multiply::{multiply, multiply_panels, multiply_rows};
 pub use self::panel::DensePanelMut;
 pub use self::rows::Rows;
 pub use self::weights::DenseMatrix;

@@ -62,30 +62,70 @@ pub unsafe fn multiply_panels(
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
-    assert!(isa.is_available(), "this CPU has no {isa}");
     assert!(activations.hold(batch, weights.columns()), "activations are not {batch} rows");
+    // SAFETY: as the caller vouches.
+    unsafe { multiply_rows(isa, weights, activations, 0..batch, panels, output) };
+}
+
+/// [`multiply_panels`] for some rows of activations: those that a mixture of experts sends to one of
+/// them.
+///
+/// # Shapes
+/// As [`multiply`]; `rows` are of the activations, which need hold no others. Their outputs go to the
+/// same rows of `output`, counted from [`Output::from_batch`]. No other outputs are touched.
+///
+/// # Accuracy
+/// As [`multiply_panels`].
+///
+/// # Panics
+/// If the shapes disagree, there are no such rows, `output` has no room for them, or this CPU lacks
+/// `isa`.
+///
+/// # Safety
+/// As [`multiply_panels`], of these rows of the output.
+pub unsafe fn multiply_rows(
+    isa: Isa,
+    weights: &DenseMatrix,
+    activations: Rows<'_>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    output: &Output<'_>,
+) {
+    assert!(isa.is_available(), "this CPU has no {isa}");
+    assert!(
+        activations.reach(rows.end, weights.columns()),
+        "activations are not {} rows",
+        rows.end
+    );
+    assert!(output.holds(&rows), "rows {rows:?}, outputs {:?}", output.batch());
     assert!(panels.end <= weights.panels(), "panels");
+    if rows.is_empty() {
+        return;
+    }
+    let columns = weights.columns();
     // SAFETY: the CPU was asked for the set, the shapes agree, and the caller vouches for the
     // panels being ours alone.
     unsafe {
         match (isa, activations) {
             #[cfg(target_arch = "x86_64")]
             (Isa::Amx, Rows::Bf16(lines)) if weights.float() == super::Float::Bf16 => {
-                super::amx::panels(weights, lines, batch, panels, output);
+                super::amx::panels(weights, lines, &rows, panels, output);
             }
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx512 | Isa::Amx, Rows::F32(values)) => {
-                super::avx512::panels(weights, values, panels, output);
+                let values = &values[rows.start * columns..rows.end * columns];
+                super::avx512::panels(weights, values, rows.start, panels, output);
             }
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx2, Rows::F32(values)) => {
+                let values = &values[rows.start * columns..rows.end * columns];
                 for panel in panels {
-                    super::avx2::panel(weights, values, batch, panel, output);
+                    super::avx2::panel(weights, values, &rows, panel, output);
                 }
             }
             _ => {
                 for panel in panels {
-                    reference::panel(weights, activations, batch, panel, output);
+                    reference::panel(weights, activations, &rows, panel, output);
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! The slow, obvious twin of every kernel here.
 
+use std::ops::Range;
+
 use super::multiply::start;
 use super::rows::Rows;
 use super::weights::DenseMatrix;
 use crate::matrix::{Output, PANEL};
 
-/// The outputs of one panel for every row of activations, one after the other.
+/// The outputs of one panel for some rows of activations, one after the other.
 ///
 /// # Shapes
 /// See [`super::multiply_panels`].
@@ -18,7 +20,7 @@ use crate::matrix::{Output, PANEL};
 pub(super) unsafe fn panel(
     weights: &DenseMatrix,
     activations: Rows<'_>,
-    batch: usize,
+    batch: &Range<usize>,
     panel: usize,
     output: &Output<'_>,
 ) {
@@ -26,7 +28,7 @@ pub(super) unsafe fn panel(
     let mut numbers = vec![0.0; columns];
     for row in panel * PANEL..weights.rows().min((panel + 1) * PANEL) {
         weights.row(row, &mut numbers);
-        for m in 0..batch {
+        for m in batch.clone() {
             // SAFETY: an output of this panel.
             let place = unsafe { output.at(m, row) };
             // SAFETY: as above.

@@ -57,6 +57,14 @@ impl<'a> Rows<'a> {
             Self::Bf16(lines) => lines.len() >= lines_of(batch, columns),
         }
     }
+
+    /// Whether they are at least so many rows.
+    pub(super) fn reach(&self, batch: usize, columns: usize) -> bool {
+        match self {
+            Self::F32(values) => values.len() >= batch * columns,
+            Self::Bf16(lines) => lines.len() >= lines_of(batch, columns),
+        }
+    }
 }
 
 /// Where in bf16 a row's block is.

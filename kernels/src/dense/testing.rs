@@ -5,7 +5,7 @@ use crate::matrix::F16;
 use crate::matrix::testing::random_numbers;
 
 /// Numbers of a kind from -1 to 1: their little-endian bytes, and their values.
-pub(super) fn random_floats(float: Float, count: usize, seed: u64) -> (Vec<u8>, Vec<f32>) {
+pub(crate) fn random_floats(float: Float, count: usize, seed: u64) -> (Vec<u8>, Vec<f32>) {
     let bytes: Vec<u8> = random_numbers(count, seed)
         .into_iter()
         .flat_map(|number| match float {

@@ -2,7 +2,7 @@
 //!
 //! Not here: how weights are quantised; files bring them so.
 
-use std::ops::BitOr;
+use std::ops::{BitOr, Range};
 
 use super::bf16::{self, Bf16Block};
 use super::formats::BLOCK;
@@ -12,6 +12,12 @@ use crate::isa::Isa;
 
 /// Rows of activations that lie together: what one pass over a block of weights may take.
 pub(crate) const TILE: usize = 16;
+
+/// Some rows of activations, cut where tiles end.
+pub(crate) fn pieces(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let tiles = rows.start / TILE..rows.end.div_ceil(TILE);
+    tiles.map(move |tile| rows.start.max(tile * TILE)..rows.end.min((tile + 1) * TILE))
+}
 
 /// The forms in which activations are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +95,11 @@ impl Default for Activations {
 }
 
 impl Activations {
+    /// Products of [some rows](super::multiply_rows) may start at any row, and cost least if that is a
+    /// multiple of this: where a tile is shared with other rows, all of it may be multiplied. Rows in
+    /// between that are in no product need not be written.
+    pub const ROW_ALIGNMENT: usize = TILE;
+
     /// No rows yet, and no memory.
     #[must_use]
     pub fn new() -> Self {

@@ -50,7 +50,7 @@ const TILE_LINES: usize = 16;
 /// Where blocks are unpacked: for each, the tiles of both halves of the panel.
 type Memory = [MaybeUninit<Line>; CHUNK * 2 * TILE_LINES];
 
-/// The outputs of some panels for every row of activations.
+/// The outputs of some panels for some rows of activations.
 ///
 /// # Shapes
 /// See [`super::multiply_panels`].
@@ -67,17 +67,17 @@ type Memory = [MaybeUninit<Line>; CHUNK * 2 * TILE_LINES];
 pub(super) unsafe fn panels(
     weights: &PackedMatrix,
     activations: &[Line],
+    batch: Range<usize>,
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
     #[expect(clippy::large_stack_arrays, reason = "small beside a stack; not filled")]
     let mut memory: Memory = [const { MaybeUninit::uninit() }; CHUNK * 2 * TILE_LINES];
     let (layout, blocks) = (weights.layout(), weights.blocks());
-    let (batch, _) = output.shape();
     // SAFETY: the caller vouches for the tiles.
     let _tiles = unsafe { Tiles::configure() };
-    let tiles = batch.div_ceil(TILE);
-    let chunk = chunk(tiles, blocks);
+    let tiles = batch.start / TILE..batch.end.div_ceil(TILE);
+    let chunk = chunk(tiles.len(), blocks);
     for first_block in (0..blocks).step_by(chunk) {
         for panel in panels.clone() {
             let end = blocks.min(first_block + chunk) * layout.lines();
@@ -88,19 +88,20 @@ pub(super) unsafe fn panels(
                 Codes::Sixes => unpack::<SIXES>(packed, layout, &mut memory),
                 Codes::Bytes => unpack::<BYTES>(packed, layout, &mut memory),
             };
-            for first in (0..tiles).step_by(2) {
+            for first in tiles.clone().step_by(2) {
                 let tile =
                     |tile: usize| activations[(tile * blocks + first_block) * TILE..].as_ptr();
                 let task = Task {
                     output,
                     unpacked,
-                    batch: first * TILE..batch.min((first + 2) * TILE),
+                    first_of_tiles: first * TILE,
+                    batch: batch.start.max(first * TILE)..batch.end.min((first + 2) * TILE),
                     rows: panel * PANEL..weights.rows().min((panel + 1) * PANEL),
                     carry: first_block > 0 || output.is_adding(),
                 };
                 // SAFETY: the caller vouches for features and shapes. Each tile of activations has
                 // all blocks; a second tile that is not there stands in as the first.
-                unsafe { task.run(tile(first), tile((first + 1).min(tiles - 1))) };
+                unsafe { task.run(tile(first), tile((first + 1).min(tiles.end - 1))) };
             }
         }
     }
@@ -189,7 +190,9 @@ fn round_pairs(first: __m512, second: __m512) -> __m512i {
 struct Task<'a> {
     output: &'a Output<'a>,
     unpacked: &'a [Line],
-    /// Rows of activations: up to 32.
+    /// The first row of the first tile of activations.
+    first_of_tiles: usize,
+    /// Rows of activations: up to 32, and the others of the tiles come to nothing.
     batch: Range<usize>,
     /// Rows of weights: up to 32.
     rows: Range<usize>,
@@ -297,7 +300,8 @@ impl Task<'_> {
         sums: *mut [f32; 16],
         mut each: impl FnMut(*mut [f32; 16], *mut f32, u16),
     ) {
-        for (m, batch) in self.batch.clone().enumerate() {
+        for batch in self.batch.clone() {
+            let m = batch - self.first_of_tiles;
             for (half, rows) in [self.rows.len(), self.rows.len().saturating_sub(16)]
                 .into_iter()
                 .enumerate()

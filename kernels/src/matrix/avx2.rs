@@ -17,8 +17,9 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_sign_epi8, _mm256_slli_epi16,
     _mm256_srl_epi16, _mm256_srli_epi16, _mm256_storeu_ps, _mm256_xor_si256,
 };
+use std::ops::Range;
 
-use super::activations::{Activations, Int8, TILE};
+use super::activations::{Activations, Int8, pieces};
 use super::formats::BLOCK;
 use super::lines::LINE;
 use super::output::Output;
@@ -31,7 +32,7 @@ const LANES: usize = 8;
 /// Rows of activations that a tile takes at most: three vectors for each, of sixteen registers.
 const ROWS: usize = 4;
 
-/// The outputs of one panel for every row of activations.
+/// The outputs of one panel for some rows of activations.
 ///
 /// # Shapes
 /// See [`super::multiply_panels`].
@@ -47,10 +48,11 @@ const ROWS: usize = 4;
 pub(super) unsafe fn panel(
     weights: &PackedMatrix,
     activations: &Activations,
+    batch: &Range<usize>,
     panel: usize,
     output: &Output<'_>,
 ) {
-    let task = Task { weights, activations, panel, output };
+    let task = Task { weights, activations, batch, panel, output };
     // SAFETY: as the caller vouches; the codes are those of the layout.
     unsafe {
         match weights.layout().codes {
@@ -62,10 +64,11 @@ pub(super) unsafe fn panel(
     }
 }
 
-/// One panel, times every row of activations.
+/// One panel, times some rows of activations.
 struct Task<'a> {
     weights: &'a PackedMatrix,
     activations: &'a Activations,
+    batch: &'a Range<usize>,
     panel: usize,
     output: &'a Output<'a>,
 }
@@ -76,9 +79,9 @@ impl Task<'_> {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn tiles<const CODES: u8>(&self) {
         let rows = (self.weights.rows() - self.panel * PANEL).min(PANEL);
-        for tile in (0..self.activations.rows()).step_by(TILE) {
-            let end = tile + self.activations.tile_rows(tile);
-            for batch in (tile..end).step_by(ROWS) {
+        for piece in pieces(self.batch.clone()) {
+            let end = piece.end;
+            for batch in piece.step_by(ROWS) {
                 for first in (0..rows).step_by(LANES) {
                     // SAFETY: as the caller vouches; the rows are of one tile, and `first` is in the
                     // panel.

@@ -12,8 +12,9 @@ use std::arch::x86_64::{
     _mm512_setzero_si512, _mm512_slli_epi16, _mm512_sllv_epi32, _mm512_srli_epi16,
     _mm512_ternarylogic_epi32,
 };
+use std::ops::Range;
 
-use super::activations::{Activations, Int8, TILE};
+use super::activations::{Activations, Int8, TILE, pieces};
 use super::lines::{LINE, Line};
 use super::output::Output;
 use super::packed::{PANEL, PackedMatrix};
@@ -44,7 +45,7 @@ const MINIMUM: u8 = 1;
 /// or scales of columns 0..16 and of columns 16..32.
 const TWO_SCALES: u8 = 2;
 
-/// The outputs of one panel for every row of activations.
+/// The outputs of one panel for some rows of activations.
 ///
 /// # Shapes
 /// See [`super::multiply_panels`].
@@ -60,12 +61,14 @@ const TWO_SCALES: u8 = 2;
 pub(super) unsafe fn panel(
     weights: &PackedMatrix,
     activations: &Activations,
+    batch: &Range<usize>,
     panel: usize,
     output: &Output<'_>,
 ) {
     let layout = weights.layout();
     let task = Task {
         activations,
+        batch,
         output,
         records: weights.panel(panel),
         blocks: weights.blocks(),
@@ -93,9 +96,10 @@ pub(crate) fn mask(rows: usize) -> u16 {
     ((1_u32 << rows.min(16)) - 1) as u16
 }
 
-/// One panel, times every row of activations.
+/// One panel, times some rows of activations.
 struct Task<'a> {
     activations: &'a Activations,
+    batch: &'a Range<usize>,
     output: &'a Output<'a>,
     records: &'a [Line],
     blocks: usize,
@@ -114,11 +118,11 @@ impl Task<'_> {
         // The first tile brings the panel into the caches; the others bring the next one.
         let mut again = false;
         let long = self.blocks >= FEWEST_FOR_STRANDS;
-        for tile in (0..self.activations.rows()).step_by(TILE) {
-            let rows = self.activations.tile_rows(tile);
+        for piece in pieces(self.batch.clone()) {
+            let (start, rows) = (piece.start, piece.len());
             let parts = rows.div_ceil(ROWS);
             for part in 0..parts {
-                let (first, end) = (tile + rows * part / parts, tile + rows * (part + 1) / parts);
+                let (first, end) = (start + rows * part / parts, start + rows * (part + 1) / parts);
                 // SAFETY: as the caller vouches; the rows are within the tile.
                 unsafe {
                     match end - first {

@@ -39,7 +39,7 @@ pub use self::activations::{Activations, Forms};
 pub use self::dequantise::dequantise;
 pub use self::formats::Format;
 pub use self::half::F16;
-pub use self::multiply::{multiply, multiply_on, multiply_panels};
+pub use self::multiply::{multiply, multiply_on, multiply_panels, multiply_rows};
 pub use self::output::Output;
 pub use self::pack::{PackError, PanelMut};
 pub use self::packed::{PANEL, PackedMatrix};

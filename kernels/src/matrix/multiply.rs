@@ -93,32 +93,63 @@ pub unsafe fn multiply_panels(
     panels: Range<usize>,
     output: &Output<'_>,
 ) {
+    assert_eq!(output.batch(), 0..activations.rows(), "rows of activations");
+    // SAFETY: as the caller vouches.
+    unsafe { multiply_rows(isa, weights, activations, 0..activations.rows(), panels, output) };
+}
+
+/// [`multiply_panels`] for some rows of activations: those that a mixture of experts sends to one of
+/// them.
+///
+/// # Shapes
+/// As [`multiply`]; `rows` are of the activations, which need hold no others. Their outputs go to the
+/// same rows of `output`, counted from [`Output::from_batch`]. No other outputs are touched.
+///
+/// # Panics
+/// As [`multiply_panels`], and if `output` has no room for the rows. The forms are those that
+/// [`PackedMatrix::forms`] names for as many rows as these.
+///
+/// # Safety
+/// As [`multiply_panels`], of these rows of the output.
+pub unsafe fn multiply_rows(
+    isa: Isa,
+    weights: &PackedMatrix,
+    activations: &Activations,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    output: &Output<'_>,
+) {
     assert!(isa.is_available(), "this CPU has no {isa}");
     assert_eq!(weights.columns(), activations.columns(), "columns");
-    assert_eq!((activations.rows(), weights.rows()), output.shape(), "(batch, rows)");
+    assert_eq!(weights.rows(), output.rows(), "rows");
+    assert!(rows.end <= activations.rows(), "rows {rows:?} of {}", activations.rows());
+    assert!(output.holds(&rows), "rows {rows:?}, outputs {:?}", output.batch());
     assert!(panels.end <= weights.panels(), "panels");
-    if activations.rows() == 0 {
+    if rows.is_empty() {
         return;
     }
     #[cfg(target_arch = "x86_64")]
     if let (Isa::Amx, Some(values)) = (isa, activations.bf16())
-        && (weights.forms(isa, activations.rows()).bf16 || !activations.forms().int8)
+        && (weights.forms(isa, rows.len()).bf16 || !activations.forms().int8)
     {
         // SAFETY: the CPU was asked for the set, the shapes agree, and the caller vouches for the
         // panels being ours alone.
-        unsafe { super::amx::panels(weights, values, panels, output) };
+        unsafe { super::amx::panels(weights, values, rows, panels, output) };
         return;
     }
+    let batch = &rows;
     for panel in panels {
         // SAFETY: the CPU was asked for the set, the shapes agree, and the caller vouches for the
         // panel being ours alone.
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 | Isa::Amx => super::avx512::panel(weights, activations, panel, output),
+                Isa::Avx512 | Isa::Amx => {
+                    super::avx512::panel(weights, activations, batch, panel, output);
+                }
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => super::avx2::panel(weights, activations, panel, output),
-                _ => reference::panel(weights, activations, panel, output),
+                Isa::Avx2 => super::avx2::panel(weights, activations, batch, panel, output),
+                _ => reference::panel(weights, activations, batch, panel, output),
             }
         }
     }

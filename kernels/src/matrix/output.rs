@@ -1,6 +1,7 @@
 //! Where a product goes.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Where a product goes, shared by threads that each write their own panels.
 ///
@@ -12,6 +13,7 @@ pub struct Output<'a> {
     stride: usize,
     first_row: usize,
     rows: usize,
+    first_batch: usize,
     batch: usize,
     adding: bool,
     borrow: PhantomData<&'a mut [f32]>,
@@ -57,7 +59,8 @@ impl<'a> Output<'a> {
         rows: usize,
         batch: usize,
     ) -> Self {
-        Self { values, stride, first_row, rows, batch, adding: false, borrow: PhantomData }
+        let (first_batch, adding) = (0, false);
+        Self { values, stride, first_row, rows, first_batch, batch, adding, borrow: PhantomData }
     }
 
     /// Outputs are added to what is there, as a residual connection does.
@@ -66,14 +69,22 @@ impl<'a> Output<'a> {
         Self { adding: true, ..self }
     }
 
+    /// The first outputs are those of row `batch` of the activations, not of their row 0: for
+    /// products of [some rows](super::multiply_rows).
+    #[must_use]
+    pub const fn from_batch(self, batch: usize) -> Self {
+        Self { first_batch: batch, ..self }
+    }
+
     /// The place of one output.
     ///
     /// # Safety
     /// It must lie within the shape, and within the window.
     pub(crate) unsafe fn at(&self, batch: usize, row: usize) -> *mut f32 {
-        debug_assert!(batch < self.batch && (self.first_row..self.rows).contains(&row));
+        debug_assert!(self.batch().contains(&batch) && (self.first_row..self.rows).contains(&row));
+        let (batch, row) = (batch - self.first_batch, row - self.first_row);
         // SAFETY: within the borrowed values, as the caller vouches.
-        unsafe { self.values.add(batch * self.stride + row - self.first_row) }
+        unsafe { self.values.add(batch * self.stride + row) }
     }
 
     /// Writes one output, or adds it to what is there.
@@ -98,8 +109,18 @@ impl<'a> Output<'a> {
         self.adding
     }
 
-    /// `(batch, rows)`.
-    pub(crate) const fn shape(&self) -> (usize, usize) {
-        (self.batch, self.rows)
+    /// The rows of activations whose outputs there is room for.
+    pub(crate) const fn batch(&self) -> Range<usize> {
+        self.first_batch..self.first_batch + self.batch
+    }
+
+    /// Whether there is room for the outputs of these rows of activations.
+    pub(crate) fn holds(&self, batch: &Range<usize>) -> bool {
+        self.first_batch <= batch.start && batch.end <= self.first_batch + self.batch
+    }
+
+    /// Rows of the weights.
+    pub(crate) const fn rows(&self) -> usize {
+        self.rows
     }
 }

@@ -1,11 +1,13 @@
 //! The slow, obvious product that the fast ones are held to.
 
+use std::ops::Range;
+
 use super::activations::Activations;
 use super::formats::BLOCK;
 use super::output::Output;
 use super::packed::{PANEL, PackedMatrix};
 
-/// The outputs of one panel for every row of activations.
+/// The outputs of one panel for some rows of activations.
 ///
 /// # Shapes
 /// See [`super::multiply_panels`].
@@ -18,11 +20,12 @@ use super::packed::{PANEL, PackedMatrix};
 pub(super) unsafe fn panel(
     weights: &PackedMatrix,
     activations: &Activations,
+    batch: &Range<usize>,
     panel: usize,
     output: &Output<'_>,
 ) {
     let rows = panel * PANEL..((panel + 1) * PANEL).min(weights.rows());
-    for batch in 0..activations.rows() {
+    for batch in batch.clone() {
         for row in rows.clone() {
             // SAFETY: the row is one of the product's, in the panel that is ours.
             unsafe { output.put(batch, row, dot(weights, row, activations, batch)) };

@@ -8,19 +8,24 @@ mod x86;
 
 use crate::isa::Isa;
 
-/// Cosines and sines of positions: rotates the pairs `(x[i], x[i + head_dim / 2])` of a head.
+/// Cosines and sines of positions: rotates the pairs `(x[i], x[i + width / 2])` of the first `width`
+/// values of a head, and leaves the rest as it is.
 ///
 /// # Shapes
-/// Cosines and sines: `(positions, head_dim / 2)` each.
+/// Cosines and sines: `(positions, width / 2)` each.
 ///
 /// # Accuracy
 /// Angles are computed in f64, so that far positions are as exact as near ones; cosines and sines
 /// are rounded to f32.
 ///
 /// # Source
-/// Su et al., *`RoFormer`*, 2021, in the order of `rotate_half` of Hugging Face's Llama.
+/// Su et al., *`RoFormer`*, 2021, in the order of `rotate_half` of Hugging Face's Llama. Of a part of
+/// the head: its `partial_rotary_factor`. The magnitude: Peng et al., *`YaRN`*, 2023, which it calls
+/// `attention_scaling`.
 #[derive(Debug, Clone)]
 pub struct RopeTable {
+    head_dim: usize,
+    magnitude: f32,
     inverse_frequencies: Vec<f32>,
     cosines: Vec<f32>,
     sines: Vec<f32>,
@@ -28,17 +33,39 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// The table of positions `0..positions`.
+    /// The table of positions `0..positions`, of a plain rotation: with the magnitude 1.
     ///
     /// # Shapes
-    /// `inverse_frequencies`: `(head_dim / 2)`, in radians per position.
+    /// `inverse_frequencies`: `(width / 2)`, in radians per position.
     ///
     /// # Panics
-    /// If there are not half as many frequencies as `head_dim`.
+    /// If there are more than half as many frequencies as `head_dim`.
     #[must_use]
     pub fn new(head_dim: usize, inverse_frequencies: &[f32], positions: usize) -> Self {
-        assert_eq!(2 * inverse_frequencies.len(), head_dim, "a frequency for each pair");
+        Self::with_magnitude(head_dim, inverse_frequencies, 1.0, positions)
+    }
+
+    /// The table of positions `0..positions`, of a rotation that also multiplies what it turns.
+    ///
+    /// `x[i] = magnitude (x[i] cos a_i - x[i + width / 2] sin a_i)`, and likewise the other of the pair.
+    ///
+    /// # Shapes
+    /// As [`RopeTable::new`].
+    ///
+    /// # Panics
+    /// As [`RopeTable::new`].
+    #[must_use]
+    pub fn with_magnitude(
+        head_dim: usize,
+        inverse_frequencies: &[f32],
+        magnitude: f32,
+        positions: usize,
+    ) -> Self {
+        let width = 2 * inverse_frequencies.len();
+        assert!(width <= head_dim, "rotating {width} of {head_dim} values");
         let mut table = Self {
+            head_dim,
+            magnitude,
             inverse_frequencies: inverse_frequencies.to_vec(),
             cosines: Vec::new(),
             sines: Vec::new(),
@@ -46,6 +73,12 @@ impl RopeTable {
         };
         table.cover(positions);
         table
+    }
+
+    /// Values of a head that are rotated: the first so many.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        2 * self.inverse_frequencies.len()
     }
 
     /// How many positions are there.
@@ -61,9 +94,11 @@ impl RopeTable {
         self.sines.reserve(count - self.sines.len());
         while self.positions < positions {
             for frequency in &self.inverse_frequencies {
+                let magnitude = f64::from(self.magnitude);
                 let angle = self.positions as f64 * f64::from(*frequency);
                 #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
-                let (sine, cosine) = (angle.sin() as f32, angle.cos() as f32);
+                let (sine, cosine) =
+                    ((magnitude * angle.sin()) as f32, (magnitude * angle.cos()) as f32);
                 self.sines.push(sine);
                 self.cosines.push(cosine);
             }
@@ -71,13 +106,13 @@ impl RopeTable {
         }
     }
 
-    /// Rotates one head of one token, in place.
+    /// Rotates one head of one token, in place: its first [`RopeTable::width`] values.
     ///
     /// # Shapes
     /// `head`: `(head_dim)`
     ///
     /// # Accuracy
-    /// Two products and a sum in f32 a value: normalised mean squared error below 1e-13.
+    /// Two products and a sum in f32 a value that is rotated: normalised mean squared error below 1e-13.
     ///
     /// # Panics
     /// If the position is not in the table, `head` is no head, or this CPU lacks `isa`.
@@ -85,10 +120,10 @@ impl RopeTable {
         assert!(isa.is_available(), "this CPU has no {isa}");
         assert!(position < self.positions, "position {position} of {}", self.positions);
         let half = self.inverse_frequencies.len();
-        assert_eq!(head.len(), 2 * half, "values of a head");
+        assert_eq!(head.len(), self.head_dim, "values of a head");
         let cosines = &self.cosines[position * half..][..half];
         let sines = &self.sines[position * half..][..half];
-        let (first, second) = head.split_at_mut(half);
+        let (first, second) = head[..2 * half].split_at_mut(half);
         match isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the CPU was asked for the set, and all four are of one length.
@@ -150,6 +185,45 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The first 64 of 128, 96 of 128, 48 of 96, 2 of 32, and all, with a magnitude: the rest stays as
+    /// it is, to the bit.
+    #[test]
+    fn a_part_of_a_head_is_rotated_and_scaled() {
+        for ((width, head_dim), seed) in
+            [(64, 128), (96, 128), (48, 96), (2, 32), (80, 80), (0, 32)].into_iter().zip(seeds())
+        {
+            let (frequencies, magnitude) = (frequencies(width), 1.189_f32);
+            let table = RopeTable::with_magnitude(head_dim, &frequencies, magnitude, 500);
+            assert_eq!(table.width(), width);
+            for position in [0, 1, 499] {
+                let head = random_numbers(head_dim, seed);
+                let mut exact: Vec<f64> = head.iter().copied().map(f64::from).collect();
+                for (i, frequency) in frequencies.iter().enumerate() {
+                    let (a, b) = (exact[i], exact[i + width / 2]);
+                    let (sin, cos) = (position as f64 * f64::from(*frequency)).sin_cos();
+                    exact[i] = f64::from(magnitude) * (a * cos - b * sin);
+                    exact[i + width / 2] = f64::from(magnitude) * (b * cos + a * sin);
+                }
+                for isa in Isa::available() {
+                    let mut turned = head.clone();
+                    table.rotate(isa, position, &mut turned);
+                    let error = nmse(&turned, &exact);
+                    assert!(error < 1e-13, "{isa}, {width} of {head_dim}: {error:e}");
+                    let bits = |values: &[f32]| {
+                        values[width..].iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+                    };
+                    assert_eq!(bits(&turned), bits(&head), "{isa}, {width} of {head_dim}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "rotating 34 of 32 values")]
+    fn more_than_a_head_is_refused() {
+        let _ = RopeTable::new(32, &[1.0; 17], 1);
     }
 
     #[test]

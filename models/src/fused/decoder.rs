@@ -3,17 +3,17 @@
 use super::pass::Pass;
 use super::plan::{Plan, Row};
 use super::profile::Profile;
-use super::source::StoredTensors;
+use super::ropes::Ropes;
 use super::weights::FusedWeights;
 use super::workspace::{Extent, Workspace};
 use crate::decoder::{Decoder, MemoryUse};
 use crate::error::ModelError;
 use crate::nmse::nmse;
 use crate::spec::ModelSpec;
+use crate::stored::StoredTensors;
 use freeweights_kernels::attention::{KvCache, KvType};
 use freeweights_kernels::isa::Isa;
 use freeweights_kernels::pool::Pool;
-use freeweights_kernels::rope::RopeTable;
 use freeweights_kernels::team::Team;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -57,12 +57,14 @@ pub struct FusedDecoder {
     options: FusedOptions,
     pool: Pool,
     cache: KvCache,
-    rope: RopeTable,
+    ropes: Ropes,
     memory: Workspace,
     plan: Plan,
     profile: Profile,
     /// Tokens in the KV cache of each sequence.
     lengths: Vec<usize>,
+    /// Tokens that each sequence will have behind the call that is running.
+    wanted: Vec<usize>,
     /// Whether the logits are those of the last position of every sequence.
     ready: bool,
     /// Error of the part of the kernels' check that is the same for every batch.
@@ -70,6 +72,12 @@ pub struct FusedDecoder {
 }
 
 impl FusedDecoder {
+    /// Whether the kernels have code for models of this shape, whatever they are quantised to.
+    #[must_use]
+    pub fn takes(spec: &ModelSpec) -> bool {
+        FusedWeights::check(spec).is_ok()
+    }
+
     /// Reads and packs the weights.
     ///
     /// # Errors
@@ -85,7 +93,6 @@ impl FusedDecoder {
             return Err(ModelError::BadCall { reason });
         }
         let weights = FusedWeights::load(spec, stored, options.threads)?;
-        let rope = RopeTable::new(spec.head_dim, &weights.inverse_frequencies, FEWEST_POSITIONS);
         Ok(Self {
             pool: if options.pinned {
                 Pool::pinned(options.threads)
@@ -97,12 +104,13 @@ impl FusedDecoder {
             plan: Plan::default(),
             profile: Profile::default(),
             lengths: Vec::new(),
+            wanted: Vec::new(),
             ready: false,
             checked: None,
             spec: spec.clone(),
             weights,
             options,
-            rope,
+            ropes: Ropes::new(spec, FEWEST_POSITIONS),
         })
     }
 
@@ -117,7 +125,7 @@ impl FusedDecoder {
             let capacity = tokens.max(2 * capacity).min(self.spec.context);
             self.cache.reserve(self.cache.sequences(), capacity);
         }
-        self.rope.cover(tokens);
+        self.ropes.cover(tokens);
     }
 
     /// Takes in a batch of sequences and checks that what is to be added fits.
@@ -132,7 +140,9 @@ impl FusedDecoder {
             return Err(ModelError::BadCall { reason });
         }
         let held = self.lengths.iter().copied().chain(std::iter::repeat(0));
-        let wanted = held.zip(added).map(|(held, added)| held + added).max().unwrap_or(0);
+        self.wanted.clear();
+        self.wanted.extend(held.zip(added).map(|(held, added)| held + added));
+        let wanted = self.wanted.iter().copied().max().unwrap_or(0);
         if wanted > self.spec.context {
             let limit = self.spec.context;
             return Err(ModelError::BeyondContext { wanted, limit, whose: "the model".into() });
@@ -163,7 +173,8 @@ impl FusedDecoder {
     fn add_row(&mut self, sequence: usize, token: u32) {
         let position = self.lengths[sequence];
         self.lengths[sequence] += 1;
-        self.plan.rows.push(Row { token, sequence, position });
+        let long = self.spec.rope.long_from().is_some_and(|from| self.wanted[sequence] > from);
+        self.plan.rows.push(Row { token, sequence, position, long });
     }
 
     /// Runs the plan. `kept` rows are kept for the output head, by this pass and those before.
@@ -173,12 +184,13 @@ impl FusedDecoder {
 
     /// Runs the plan through the first layers.
     fn run_layers(&mut self, isa: Isa, layers: usize, kept: usize) {
-        self.plan.share_attention(self.spec.kv_heads, self.options.threads.get());
+        let (kv_heads, threads) = (self.spec.kv_heads, self.options.threads.get());
+        self.plan.share_attention(kv_heads, threads, self.spec.window);
         let extent = Extent {
             rows: self.plan.rows.len(),
             heads: self.plan.heads,
             kept,
-            parts: self.plan.parts,
+            parts: self.plan.parts(),
         };
         self.memory.shape(&self.spec, &self.weights, isa, extent);
         let team = Team::new(self.pool.threads());
@@ -189,7 +201,7 @@ impl FusedDecoder {
             plan: &self.plan,
             memory: &self.memory,
             cache: &self.cache,
-            rope: &self.rope,
+            ropes: &self.ropes,
             isa,
             team: &team,
             profile: &self.profile,
@@ -206,6 +218,7 @@ impl FusedDecoder {
     ) -> Result<Vec<f32>, ModelError> {
         self.reset()?;
         self.admit(std::iter::once(count))?;
+        self.plan.dealt = true;
         for first in (0..count).step_by(at_once) {
             self.plan.clear();
             for place in first..count.min(first + at_once) {
@@ -216,6 +229,7 @@ impl FusedDecoder {
             }
             self.run_layers(isa, 1, count);
         }
+        self.plan.dealt = false;
         self.reset()?;
         // SAFETY: no pass runs.
         Ok(unsafe { self.memory.kept.slice(0..count * self.spec.hidden) }.to_vec())
@@ -289,7 +303,7 @@ impl Decoder for FusedDecoder {
             self.cache = KvCache::new(kv, spec.layers, spec.kv_heads, spec.head_dim);
             self.cache.reserve(sequences, tokens);
         }
-        self.rope.cover(tokens);
+        self.ropes.cover(tokens);
         Ok(())
     }
 
@@ -386,7 +400,8 @@ impl Decoder for FusedDecoder {
     }
 
     fn memory(&self) -> MemoryUse {
-        let (weights, weights_per_step) = self.weights.bytes();
+        let sequences = self.lengths.len();
+        let (weights, weights_per_step) = self.weights.bytes(&self.spec, sequences);
         let tokens: usize = self.lengths.iter().sum();
         MemoryUse {
             weights,

@@ -1,4 +1,4 @@
-//! The `fused` engine: the llama shape on kernels of our own.
+//! The `fused` engine: the llama shape and its variations on kernels of our own.
 //!
 //! Weights are packed once at load ([`weights`]); every buffer is made once ([`workspace`]); a pass
 //! is one program that all threads run together ([`pass`]), so a token costs one call of the pool:
@@ -10,7 +10,8 @@ mod decoder;
 mod pass;
 mod plan;
 mod profile;
-pub(crate) mod source;
+mod ropes;
+mod routing_memory;
 mod weights;
 mod workspace;
 

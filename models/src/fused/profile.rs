@@ -23,6 +23,8 @@ pub(super) enum Operation {
     AttentionOutput,
     /// Norms before the feed-forward layer.
     FeedForwardNorm,
+    /// The choice of experts, and the rows of each brought together.
+    Routing,
     /// Gate, up and their product.
     GateAndUp,
     /// Rounding of the inner layer.
@@ -36,7 +38,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    const NAMES: [&'static str; 12] = [
+    const NAMES: [&'static str; 13] = [
         "embedding",
         "query, key, value",
         "rotation, KV cache",
@@ -44,6 +46,7 @@ impl Operation {
         "attention rounding",
         "attention output",
         "feed-forward norm",
+        "routing",
         "gate, up, SiLU",
         "inner rounding",
         "down",

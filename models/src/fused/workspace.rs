@@ -3,7 +3,8 @@
 //! Threads write different places of the same buffers, phase by phase; which places is said where
 //! they are written (see [`super::pass`]).
 
-use super::weights::FusedWeights;
+use super::routing_memory::SharedChoices;
+use super::weights::{FeedForward, FusedWeights, Layer};
 use crate::spec::ModelSpec;
 use freeweights_kernels::attention::AttentionScratch;
 use freeweights_kernels::isa::Isa;
@@ -24,8 +25,17 @@ pub(super) struct Workspace {
     pub(super) value: SharedNumbers,
     /// `(rows, heads * head_dim)`: what attention gives.
     pub(super) attended: SharedNumbers,
-    /// `(rows, intermediate)`: the gated inner layer.
+    /// `(rows, hidden)`: what attention or the feed-forward layer gives, where more is to be done
+    /// with it than adding it to the residual stream.
+    pub(super) branch: SharedNumbers,
+    /// `(rows, intermediate)`: the gated inner layer; of experts `(slots, width)`.
     pub(super) inner: SharedNumbers,
+    /// `(rows, experts)`: what the router says.
+    pub(super) scores: SharedNumbers,
+    /// `(slots, hidden)`: what experts give.
+    pub(super) of_experts: SharedNumbers,
+    /// Which row goes to which expert, in which slot.
+    pub(super) choices: SharedChoices,
     /// `(kept rows, hidden)`: the residual stream of the rows whose logits are wanted.
     pub(super) kept: SharedNumbers,
     /// `(kept rows, vocab)`
@@ -36,6 +46,9 @@ pub(super) struct Workspace {
     pub(super) for_attended: Activations,
     /// For the down projection.
     pub(super) for_inner: Activations,
+    /// Normalised rows in the slots of experts, and their inner layers.
+    pub(super) for_experts: Activations,
+    pub(super) for_expert_inner: Activations,
     /// For the output head.
     pub(super) for_head: Activations,
     /// Parts of attention that is split over threads: `(parts, group)`, `(parts, group)` and
@@ -56,6 +69,8 @@ unsafe impl Sync for ThreadMemory {}
 pub(super) struct Own {
     /// `(hidden)`
     pub(super) normalised: Vec<f32>,
+    /// `(heads * head_dim)`: heads that are being normed.
+    pub(super) heads: Vec<f32>,
     /// `(rows, 32)`: one panel of the gate.
     pub(super) gate: Vec<f32>,
     /// `(rows, 32)`: one panel of the up projection.
@@ -67,6 +82,7 @@ impl ThreadMemory {
     fn new(spec: &ModelSpec) -> Self {
         Self(UnsafeCell::new(Own {
             normalised: vec![0.0; spec.hidden],
+            heads: vec![0.0; spec.query_width()],
             gate: Vec::new(),
             up: Vec::new(),
             attention: AttentionScratch::new(spec.head_dim, spec.heads / spec.kv_heads),
@@ -110,7 +126,10 @@ impl Workspace {
             &self.key,
             &self.value,
             &self.attended,
+            &self.branch,
             &self.inner,
+            &self.scores,
+            &self.of_experts,
             &self.kept,
             &self.logits,
             &self.part_maxima,
@@ -137,16 +156,20 @@ impl Workspace {
         self.key.reserve(rows * kv);
         self.value.reserve(rows * kv);
         self.attended.reserve(rows * q);
+        if !weights.adds_directly(spec) {
+            self.branch.reserve(rows * spec.hidden);
+        }
         self.inner.reserve(rows * spec.intermediate);
         self.kept.reserve(kept * spec.hidden);
         self.logits.reserve(heads * spec.vocab);
         self.part_maxima.reserve(parts * group);
         self.part_sums.reserve(parts * group);
         self.part_values.reserve(parts * group * spec.head_dim);
-        let [for_hidden, for_attended, for_inner] = forms(weights, isa, rows);
-        self.for_hidden.shape(isa, for_hidden, rows, spec.hidden);
-        self.for_attended.shape(isa, for_attended, rows, q);
-        self.for_inner.shape(isa, for_inner, rows, spec.intermediate);
+        let forms = forms(weights, isa, rows);
+        self.for_hidden.shape(isa, forms.hidden, rows, spec.hidden);
+        self.for_attended.shape(isa, forms.attended, rows, q);
+        self.for_inner.shape(isa, forms.inner, rows, spec.intermediate);
+        self.shape_for_experts(spec, weights, isa, rows);
         if heads > 0 {
             self.for_head.shape(isa, weights.head().forms(isa, heads), heads, spec.hidden);
         }
@@ -157,19 +180,58 @@ impl Workspace {
             }
         }
     }
+
+    fn shape_for_experts(
+        &mut self,
+        spec: &ModelSpec,
+        weights: &FusedWeights,
+        isa: Isa,
+        rows: usize,
+    ) {
+        let Some(experts) = &spec.experts else { return };
+        let Some(mixture) = weights.layers.iter().find_map(Layer::mixture) else { return };
+        let slots = mixture.most_slots(rows, experts.active);
+        self.scores.reserve(rows * experts.count);
+        self.inner.reserve(slots * experts.intermediate);
+        self.of_experts.reserve(slots * spec.hidden);
+        self.choices.get_mut().reserve(rows, experts);
+        // An expert has one row or as many as there are: both forms are wanted.
+        let (mut hidden, mut inner) = (Forms::default(), Forms::default());
+        for mixture in weights.layers.iter().filter_map(Layer::mixture) {
+            // All of a layer are stored alike.
+            if let Some(gated) = mixture.experts.first() {
+                for count in [1, rows] {
+                    let [gate, up, down] = gated.matrices();
+                    hidden = hidden | gate.forms(isa, count) | up.forms(isa, count);
+                    inner = inner | down.forms(isa, count);
+                }
+            }
+        }
+        self.for_experts.shape(isa, hidden, slots, spec.hidden);
+        self.for_expert_inner.shape(isa, inner, slots, experts.intermediate);
+    }
+}
+
+/// In which forms activations are wanted.
+#[derive(Default)]
+struct Wanted {
+    hidden: Forms,
+    attended: Forms,
+    inner: Forms,
 }
 
 /// The forms that the matrices of all layers want together: of normalised rows, of what attention
 /// gives, and of the inner layer.
-fn forms(weights: &FusedWeights, isa: Isa, rows: usize) -> [Forms; 3] {
-    let mut forms = [Forms::default(); 3];
+fn forms(weights: &FusedWeights, isa: Isa, rows: usize) -> Wanted {
+    let mut wanted = Wanted::default();
     for layer in &weights.layers {
-        let [query, key, value, output, gate, up, down] = layer.matrices();
-        for matrix in [query, key, value, gate, up] {
-            forms[0] = forms[0] | matrix.forms(isa, rows);
+        for matrix in layer.of_hidden() {
+            wanted.hidden = wanted.hidden | matrix.forms(isa, rows);
         }
-        forms[1] = forms[1] | output.forms(isa, rows);
-        forms[2] = forms[2] | down.forms(isa, rows);
+        wanted.attended = wanted.attended | layer.attention_output.forms(isa, rows);
+        if let FeedForward::Dense(gated) = &layer.feed_forward {
+            wanted.inner = wanted.inner | gated.down.forms(isa, rows);
+        }
     }
-    forms
+    wanted
 }

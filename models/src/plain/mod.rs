@@ -1,68 +1,39 @@
 //! The `candle` engine: models out of candle's own operations, without any kernel of ours.
 //!
-//! This is the plain baseline that a faster engine is compared with.
+//! This is the plain baseline that a faster engine is compared with, and what runs every family.
+//! The graph is written out here once for all families (results/decisions/0012-one-graph.md says
+//! why); tests hold it to the logits of the transformers library.
 
-mod dense;
-mod quantised;
+mod attention;
+mod feed_forward;
+mod graph;
+mod latent;
+mod load;
+mod rotary;
 
-pub use dense::DenseLlama;
-pub use quantised::QuantisedLlama;
+pub use load::Matrices;
 
 use crate::decoder::{Decoder, MemoryUse};
 use crate::error::ModelError;
 use crate::spec::ModelSpec;
+use crate::stored::StoredTensors;
+use crate::tensors::Role;
 use candle_core::{D, DType, Device, Tensor};
+use graph::Graph;
+use std::collections::HashMap;
 
 /// Positions scored at once: their logits stand in memory together.
 const SCORED: usize = 128;
 
-/// A model of candle-transformers behind one face.
-pub trait PlainModel: Send {
-    /// Logits of the last position.
-    ///
-    /// # Shapes
-    /// `tokens`: `(batch, length)`; result `(batch, vocab)` in f32.
-    ///
-    /// # Errors
-    /// Errors of candle.
-    fn forward(&mut self, tokens: &Tensor, position: usize) -> candle_core::Result<Tensor>;
-
-    /// Logits of every position, or `None` from a model that gives those of the last one only; then
-    /// nothing was read.
-    ///
-    /// # Shapes
-    /// `tokens`: `(1, length)`; result `(length, vocab)` in f32.
-    ///
-    /// # Errors
-    /// Errors of candle.
-    fn forward_all(
-        &mut self,
-        _tokens: &Tensor,
-        _position: usize,
-    ) -> candle_core::Result<Option<Tensor>> {
-        Ok(None)
-    }
-
-    /// Empties the KV cache.
-    ///
-    /// # Errors
-    /// Errors of candle.
-    fn clear(&mut self) -> candle_core::Result<()>;
-
-    /// Data type of the KV cache.
-    fn kv_dtype(&self) -> DType;
-
-    /// Most positions it has rotary tables for.
-    fn max_positions(&self) -> usize;
-}
-
-/// A [`Decoder`] over a model of candle-transformers.
+/// A [`Decoder`] over the plain graph.
 pub struct PlainDecoder {
-    model: Box<dyn PlainModel>,
+    graph: Graph,
     spec: ModelSpec,
     device: Device,
-    weights: u64,
-    weights_per_step: u64,
+    /// What is computed in, and what keys and values are kept in.
+    dtype: DType,
+    /// Bytes of each tensor as it is held.
+    held: HashMap<Role, u64>,
     batch: usize,
     depth: usize,
     /// `(batch, vocab)` of the last position.
@@ -70,23 +41,40 @@ pub struct PlainDecoder {
 }
 
 impl PlainDecoder {
-    /// Wraps a loaded model; `weights` and `weights_per_step` as [`MemoryUse`] has them.
-    #[must_use]
-    pub fn new(
-        model: Box<dyn PlainModel>,
-        spec: ModelSpec,
-        device: Device,
-        weights: u64,
-        weights_per_step: u64,
-    ) -> Self {
-        Self { model, spec, device, weights, weights_per_step, batch: 0, depth: 0, logits: None }
+    /// Reads the weights.
+    ///
+    /// # Errors
+    /// [`ModelError::Weights`] if a tensor cannot be read; errors of candle.
+    pub(crate) fn load(
+        spec: &ModelSpec,
+        stored: &dyn StoredTensors,
+        matrices: Matrices,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let (graph, held) = Graph::load(spec, stored, matrices, dtype, device)?;
+        Ok(Self {
+            graph,
+            spec: spec.clone(),
+            device: device.clone(),
+            dtype,
+            held,
+            batch: 0,
+            depth: 0,
+            logits: None,
+        })
     }
 
     /// Feeds `(batch, length)` tokens.
     fn feed(&mut self, tokens: Vec<u32>, batch: usize, length: usize) -> Result<(), ModelError> {
         let wanted = self.room_for(length)?;
+        let vocab = self.spec.vocab;
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= vocab) {
+            let reason = format!("token {token} is not in a vocabulary of {vocab}");
+            return Err(ModelError::BadCall { reason });
+        }
         let tokens = Tensor::from_vec(tokens, (batch, length), &self.device)?;
-        self.logits = Some(self.model.forward(&tokens, self.depth)?);
+        self.logits = Some(self.graph.forward(&tokens, self.depth)?);
         self.batch = batch;
         self.depth = wanted;
         Ok(())
@@ -94,32 +82,12 @@ impl PlainDecoder {
 
     /// The depth behind `length` more tokens.
     fn room_for(&self, length: usize) -> Result<usize, ModelError> {
-        let wanted = self.depth + length;
-        if wanted > self.max_context() {
-            let whose =
-                if self.max_context() < self.spec.context { "engine candle" } else { "the model" };
-            return Err(ModelError::BeyondContext {
-                wanted,
-                limit: self.max_context(),
-                whose: whose.into(),
-            });
+        let (wanted, limit) = (self.depth + length, self.spec.context);
+        if wanted > limit {
+            let whose = "the model".into();
+            return Err(ModelError::BeyondContext { wanted, limit, whose });
         }
         Ok(wanted)
-    }
-
-    /// One step a token, for models that keep the logits of the last position only.
-    fn score_by_steps(
-        &mut self,
-        tokens: &[u32],
-        each: &mut dyn FnMut(usize, &[f32]),
-    ) -> Result<(), ModelError> {
-        for (position, &token) in tokens.iter().enumerate() {
-            self.feed(vec![token], 1, 1)?;
-            for row in self.logits()? {
-                each(position, &row);
-            }
-        }
-        Ok(())
     }
 
     fn last_logits(&self) -> Result<&Tensor, ModelError> {
@@ -135,15 +103,15 @@ impl Decoder for PlainDecoder {
     }
 
     fn max_context(&self) -> usize {
-        self.model.max_positions().min(self.spec.context)
+        self.spec.context
     }
 
     fn kv_dtype(&self) -> &'static str {
-        self.model.kv_dtype().as_str()
+        self.dtype.as_str()
     }
 
     fn kv_bytes_per_token(&self) -> u64 {
-        self.spec.kv_bytes_per_token(self.model.kv_dtype().size_in_bytes())
+        self.spec.kv_bytes_per_token(self.dtype.size_in_bytes())
     }
 
     fn depth(&self) -> usize {
@@ -151,7 +119,7 @@ impl Decoder for PlainDecoder {
     }
 
     fn reset(&mut self) -> Result<(), ModelError> {
-        self.model.clear()?;
+        self.graph.clear();
         (self.batch, self.depth, self.logits) = (0, 0, None);
         Ok(())
     }
@@ -198,9 +166,7 @@ impl Decoder for PlainDecoder {
         self.room_for(tokens.len())?;
         for chunk in tokens.chunks(SCORED) {
             let input = Tensor::from_slice(chunk, (1, chunk.len()), &self.device)?;
-            let Some(logits) = self.model.forward_all(&input, self.depth)? else {
-                return self.score_by_steps(tokens, each);
-            };
+            let logits = self.graph.forward_all(&input, self.depth, tokens.len())?;
             for (at, row) in logits.to_vec2()?.iter().enumerate() {
                 each(self.depth + at, row);
             }
@@ -216,8 +182,10 @@ impl Decoder for PlainDecoder {
 
     fn memory(&self) -> MemoryUse {
         MemoryUse {
-            weights: self.weights,
-            weights_per_step: self.weights_per_step,
+            weights: self.held.values().sum(),
+            weights_per_step: self
+                .spec
+                .step_bytes(self.batch, |tensor| self.held.get(&tensor.role).copied().unwrap_or(0)),
             kv_cache: self.kv_bytes_per_token() * (self.batch * self.depth) as u64,
             workspace: 0,
         }

@@ -1,12 +1,16 @@
 //! Folders of the transformers library: config.json and one or more safetensors files.
 
+mod shard;
+
 use crate::error::ModelError;
-use crate::families::{self, Family};
+use crate::families::{self, Config, Family};
 use crate::spec::ModelSpec;
+use crate::stored::{Format, Found, Lying, float_dtype, resolve};
+use crate::tensors::Role;
+use candle_core::DType;
+use candle_core::quantized::GgmlDType;
 use candle_core::safetensors::MmapedSafetensors;
-use candle_core::{DType, Device, Shape, Tensor};
-use candle_nn::VarBuilder;
-use candle_nn::var_builder::SimpleBackend;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A checkpoint whose config is read and whose shards are mapped and checked.
@@ -15,9 +19,11 @@ pub(crate) struct Checkpoint {
     pub(crate) spec: ModelSpec,
     /// Shards in the order of their names.
     pub(crate) shards: Vec<PathBuf>,
-    /// Data type of the tensors as stored.
-    pub(crate) stored: DType,
+    /// Data type of the embedding as stored.
+    pub(crate) stored: GgmlDType,
     pub(crate) tensors: MmapedSafetensors,
+    pub(crate) prefix: Prefix,
+    pub(crate) found: HashMap<Role, Found>,
 }
 
 /// Reads the spec of a config.json.
@@ -34,7 +40,7 @@ pub(crate) fn read_config(path: &Path) -> Result<(&'static dyn Family, ModelSpec
         .as_str()
         .ok_or_else(|| bad("it names no architecture under \"architectures\"".into()))?;
     let family = families::by_checkpoint_name(name)?;
-    let spec = family.spec_from_config(&config).map_err(bad)?;
+    let spec = family.spec_from_config(&Config::new(&config)).map_err(bad)?;
     spec.validate()?;
     Ok((family, spec))
 }
@@ -53,6 +59,9 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
         return Err(lacks("no config.json"));
     }
     let (family, mut spec) = read_config(&config)?;
+    if let Some(reason) = family.unread(Format::Checkpoint) {
+        return Err(ModelError::UnreadCheckpoint { path: config, reason: reason.into() });
+    }
     let shards = shards(folder)?;
     let Some(first) = shards.first() else {
         return Err(match pickle_in(folder) {
@@ -61,27 +70,103 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
         });
     };
     let bad = |reason: String| ModelError::BadCheckpoint { path: first.clone(), reason };
+    let shard_of = shard::check(&shards)?;
+    shard::check_config(&config, spec.layers, &shard_of)?;
     // SAFETY: the files are mapped read-only; that nobody writes to them while they are mapped is
     // the contract of every reader that maps weights.
     let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
         bad(format!("damaged or cut short ({})", crate::error::first_line(&error)))
     })?;
+    let (stored, unread) = lying(&tensors);
+    let prefix = Prefix::of(stored.keys());
+    let stored: HashMap<String, Lying> =
+        stored.into_iter().map(|(name, lying)| (prefix.published(&name), lying)).collect();
     // A checkpoint may carry its tied head twice or leave it out, whatever its config says.
-    if !spec.tied_embeddings && tensors.get("lm_head.weight").is_err() {
+    if !spec.tied_embeddings && !stored.contains_key("lm_head.weight") {
         spec.tied_embeddings = true;
     }
-    check_tensors(&tensors, family, &spec).map_err(bad)?;
-    let stored = tensors
-        .get("model.embed_tokens.weight")
-        .ok()
-        .and_then(|view| DType::try_from(view.dtype()).ok())
-        .ok_or_else(|| bad("the embedding has a data type that candle does not read".into()))?;
-    Ok(Checkpoint { family, spec, shards, stored, tensors })
+    let found = resolve(family, &spec, Format::Checkpoint, &stored).map_err(|reason| {
+        let path = shard_named(&reason, &shard_of).unwrap_or(first).clone();
+        // What is in a type that is not read is missing among those that are.
+        match unread.into_iter().find(|(name, _)| reason.contains(name)) {
+            Some((_, reason)) => ModelError::UnreadCheckpoint { path, reason },
+            None => ModelError::BadCheckpoint { path, reason },
+        }
+    })?;
+    let dtype = found[&Role::Embedding].dtype;
+    Ok(Checkpoint { family, spec, shards, stored: dtype, tensors, prefix, found })
 }
 
-/// The safetensors of a folder: those that the index names, or all.
+/// The shard of the tensor that a sentence names.
+fn shard_named<'a>(sentence: &str, shard_of: &'a HashMap<String, PathBuf>) -> Option<&'a PathBuf> {
+    let named = shard_of.iter().filter(|(name, _)| sentence.contains(*name));
+    named.max_by_key(|(name, _)| name.len()).map(|(_, path)| path)
+}
+
+/// The tensors by name, and what to say of those whose type is not read.
+fn lying(tensors: &MmapedSafetensors) -> (HashMap<String, Lying>, Vec<(String, String)>) {
+    let (mut stored, mut unread) = (HashMap::new(), Vec::new());
+    for (name, view) in tensors.tensors() {
+        let dtype = DType::try_from(view.dtype()).ok().and_then(float_dtype);
+        if let Some(dtype) = dtype {
+            stored.insert(name, Lying { dtype, shape: view.shape().to_vec() });
+            continue;
+        }
+        let kind = format!("{:?}", view.dtype());
+        let advice = if kind.starts_with("F8") {
+            "whose scales are not read; use the model's bf16 checkpoint, or a GGUF of it in q8_0"
+        } else {
+            "and weights are read in F32, F16 or BF16; use the model's bf16 checkpoint, or a GGUF of it"
+        };
+        let reason = format!("the tensor {name} is stored in {kind}, {advice}");
+        unread.push((name, reason));
+    }
+    (stored, unread)
+}
+
+/// What stands before the names of a language model that is part of a larger one.
+pub(crate) struct Prefix {
+    /// In place of `model.`, as in `language_model.model.`.
+    model: String,
+    /// Before `lm_head`.
+    head: String,
+}
+
+impl Prefix {
+    fn of<'a>(names: impl Iterator<Item = &'a String>) -> Self {
+        let embedding = names
+            .filter_map(|name| name.strip_suffix("embed_tokens.weight"))
+            .min_by_key(|prefix| !prefix.ends_with("model."));
+        let model = embedding.unwrap_or("model.").to_owned();
+        let head = model.strip_suffix("model.").unwrap_or_default().to_owned();
+        Self { model, head }
+    }
+
+    /// The name that the model alone would have it under.
+    fn published(&self, stored: &str) -> String {
+        if let Some(rest) = stored.strip_prefix(&self.model) {
+            return format!("model.{rest}");
+        }
+        stored.strip_prefix(&self.head).unwrap_or(stored).to_owned()
+    }
+
+    /// The name in the file.
+    pub(crate) fn stored(&self, published: &str) -> String {
+        match published.strip_prefix("model.") {
+            Some(rest) => format!("{}{rest}", self.model),
+            None => format!("{}{published}", self.head),
+        }
+    }
+}
+
+/// The safetensors of a folder: those that the index names, or the one called model, or all. Some
+/// publishers put the same weights in another layout beside them.
 fn shards(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let index = folder.join("model.safetensors.index.json");
+    let single = folder.join("model.safetensors");
+    if !index.exists() && single.exists() {
+        return Ok(vec![single]);
+    }
     let io = |source| ModelError::Io { path: folder.to_path_buf(), source };
     if !index.exists() {
         let mut shards = Vec::new();
@@ -122,63 +207,4 @@ fn pickle_in(folder: &Path) -> Option<PathBuf> {
         .iter()
         .map(|name| folder.join(name))
         .find(|path| path.exists())
-}
-
-fn check_tensors(
-    tensors: &MmapedSafetensors,
-    family: &dyn Family,
-    spec: &ModelSpec,
-) -> Result<(), String> {
-    for wanted in family.tensors(spec) {
-        let name = wanted.role.checkpoint_name();
-        let view = tensors.get(&name).map_err(|_| format!("the tensor {name} is missing"))?;
-        if view.shape() != wanted.shape {
-            return Err(format!(
-                "the tensor {name} has shape {:?}, config.json makes it {:?}",
-                view.shape(),
-                wanted.shape
-            ));
-        }
-    }
-    Ok(())
-}
-
-impl Checkpoint {
-    /// The weights for candle in `dtype` on `device`.
-    pub(crate) fn into_weights(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(Mapped(self.tensors)), dtype, device.clone())
-    }
-}
-
-/// The mapped shards as candle asks for them.
-struct Mapped(MmapedSafetensors);
-
-impl SimpleBackend for Mapped {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: candle_nn::Init,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        let tensor = self.get_unchecked(name, dtype, device)?;
-        if tensor.shape() != &shape {
-            candle_core::bail!("{name} has shape {:?}, not {shape:?}", tensor.shape());
-        }
-        Ok(tensor)
-    }
-
-    fn get_unchecked(
-        &self,
-        name: &str,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        self.0.load(name, device)?.to_dtype(dtype)
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.0.get(name).is_ok()
-    }
 }

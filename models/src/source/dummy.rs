@@ -5,36 +5,30 @@
 //! scales are set so that weights spread by about 0.02, as trained ones do; activations stay finite
 //! and every code value occurs.
 //!
-//! Not here: the file on disk ([`super::gguf_write`]).
+//! Not here: the file on disk ([`super::gguf_write`]), and which tensors it has ([`stored`]).
 
-mod dense;
 mod fill;
-
-pub(crate) use dense::weights;
-
+mod stored;
 mod tensors;
 
 pub(crate) use tensors::DummyTensors;
 
-use crate::families::Family;
+use crate::families::{self, Family};
 use crate::quant::Quant;
 use crate::source::gguf_write::ALIGNMENT;
-use crate::spec::ModelSpec;
-use crate::tensors::TensorSpec;
+use crate::spec::{ModelSpec, Rope, RopeScaling};
 use candle_core::Shape;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value, VersionedMagic};
-use fill::{Fill, fill};
+use fill::Fill;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Read, Result as IoResult, Seek, SeekFrom};
+use stored::{Piece, Stored, stored};
 
 /// Seed of every dummy model: the same name is the same model everywhere.
 const SEED: u64 = 0xF4EE;
-
-/// Name of the frequency factors of Llama 3 in a GGUF.
-const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 /// Says in a GGUF's metadata that its weights were made up: `freeweights.weights = "dummy"`.
 pub(crate) const MARK: (&str, &str) = ("freeweights.weights", "dummy");
@@ -42,28 +36,39 @@ pub(crate) const MARK: (&str, &str) = ("freeweights.weights", "dummy");
 /// A GGUF of a spec, and what reads as its bytes.
 pub(crate) fn gguf(family: &dyn Family, spec: &ModelSpec, quant: Quant) -> (Content, DummyReader) {
     let mut layout = Layout::default();
-    for (index, tensor) in family.tensors(spec).iter().enumerate() {
-        let dtype = stored_dtype(quant, tensor);
-        let seed = SEED ^ index as u64;
-        layout.push(tensor.role.gguf_name(), &tensor.shape, dtype, fill(tensor, dtype), seed);
+    for Stored { name, shape, dtype, parts, .. } in stored(family, spec, quant) {
+        let pieces = parts.into_iter().map(|(_, piece)| piece).collect();
+        layout.push(name, shape, dtype, pieces);
     }
-    if let Some(scaling) = spec.rope_scaling {
-        let factors = scaling.factors(spec.rope_theta, spec.head_dim);
-        let shape = [factors.len()];
-        layout.push(ROPE_FACTORS.into(), &shape, GgmlDType::F32, Fill::Given(factors), SEED);
+    for (name, divisors) in tables(&spec.rope) {
+        let shape = vec![divisors.len()];
+        let bytes = size_of_val(divisors.as_slice());
+        let piece = Piece { bytes, fill: Fill::Given(divisors), seed: SEED };
+        layout.push(name.into(), shape, GgmlDType::F32, vec![piece]);
     }
     let content = Content {
         magic: VersionedMagic::GgufV3,
-        metadata: metadata(spec, quant),
+        metadata: metadata(family, spec, quant),
         tensor_infos: layout.infos,
         tensor_data_offset: 0,
     };
     (content, DummyReader { spans: layout.spans, length: layout.end, position: 0 })
 }
 
-/// llama.cpp wants norms in f32, whatever the matrices are in.
-fn stored_dtype(quant: Quant, tensor: &TensorSpec) -> GgmlDType {
-    if tensor.role.is_matrix() { quant.tensor_dtype(tensor) } else { GgmlDType::F32 }
+/// The divisors of rotary frequencies that a GGUF keeps in tensors.
+fn tables(rope: &Rope) -> Vec<(&'static str, Vec<f32>)> {
+    match &rope.scaling {
+        Some(RopeScaling::Llama3 { .. } | RopeScaling::Divisors(_)) => {
+            #[expect(clippy::cast_possible_truncation, reason = "GGUF keeps them in f32")]
+            let divisors = rope.divisors(false).into_iter().map(|divisor| divisor as f32);
+            vec![("rope_freqs.weight", divisors.collect())]
+        }
+        Some(RopeScaling::LongRope { short, long, .. }) => vec![
+            ("rope_factors_short.weight", short.clone()),
+            ("rope_factors_long.weight", long.clone()),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 /// Tensors one behind the other, each aligned.
@@ -75,50 +80,43 @@ struct Layout {
 }
 
 impl Layout {
-    fn push(&mut self, name: String, shape: &[usize], dtype: GgmlDType, fill: Fill, seed: u64) {
-        let shape = Shape::from(shape.to_vec());
-        let bytes = (shape.elem_count() / dtype.block_size() * dtype.type_size()) as u64;
+    fn push(&mut self, name: String, shape: Vec<usize>, dtype: GgmlDType, pieces: Vec<Piece>) {
         let start = self.end.next_multiple_of(u64::from(ALIGNMENT));
+        let span = Span { start, pieces };
+        self.end = start + span.bytes();
+        let shape = Shape::from(shape);
         self.infos.insert(name, TensorInfo { ggml_dtype: dtype, shape, offset: start });
-        self.spans.push(Span { start, bytes, fill, seed });
-        self.end = start + bytes;
+        self.spans.push(span);
     }
 }
 
 /// What readers of GGUF, llama.cpp among them, ask a header for. There is no vocabulary but its size.
-fn metadata(spec: &ModelSpec, quant: Quant) -> HashMap<String, Value> {
-    let count = |n: usize| Value::U32(u32::try_from(n).unwrap_or(u32::MAX));
+fn metadata(family: &dyn Family, spec: &ModelSpec, quant: Quant) -> HashMap<String, Value> {
     let text = |text: &str| Value::String(text.into());
-    let arch = &spec.architecture;
-    #[expect(clippy::cast_possible_truncation, reason = "GGUF keeps the epsilon in f32")]
-    let epsilon = spec.norm_eps as f32;
-    HashMap::from([
-        ("general.architecture".into(), text(arch)),
+    let mut all = families::metadata(family, spec);
+    all.extend([
+        ("general.architecture".into(), text(family.gguf_name())),
         ("general.type".into(), text("model")),
         ("general.file_type".into(), Value::U32(quant.file_type())),
         // The layout of the blocks as it has been since 2023.
         ("general.quantization_version".into(), Value::U32(2)),
         ("general.alignment".into(), Value::U32(ALIGNMENT)),
         (MARK.0.into(), text(MARK.1)),
-        (format!("{arch}.vocab_size"), count(spec.vocab)),
-        (format!("{arch}.block_count"), count(spec.layers)),
-        (format!("{arch}.embedding_length"), count(spec.hidden)),
-        (format!("{arch}.feed_forward_length"), count(spec.intermediate)),
-        (format!("{arch}.context_length"), count(spec.context)),
-        (format!("{arch}.attention.head_count"), count(spec.heads)),
-        (format!("{arch}.attention.head_count_kv"), count(spec.kv_heads)),
-        (format!("{arch}.rope.dimension_count"), count(spec.head_dim)),
-        (format!("{arch}.rope.freq_base"), Value::F32(spec.rope_theta)),
-        (format!("{arch}.attention.layer_norm_rms_epsilon"), Value::F32(epsilon)),
         ("tokenizer.ggml.model".into(), text("no_vocab")),
-    ])
+    ]);
+    all
 }
 
+/// The bytes of one stored tensor.
 struct Span {
     start: u64,
-    bytes: u64,
-    fill: Fill,
-    seed: u64,
+    pieces: Vec<Piece>,
+}
+
+impl Span {
+    fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.bytes as u64).sum()
+    }
 }
 
 /// Reads as the data of a GGUF, whole tensors at a time.
@@ -131,11 +129,16 @@ pub(crate) struct DummyReader {
 impl Read for DummyReader {
     fn read(&mut self, out: &mut [u8]) -> IoResult<usize> {
         let span = self.spans.iter().find(|span| span.start == self.position);
-        let Some(span) = span.filter(|span| span.bytes == out.len() as u64) else {
+        let Some(span) = span.filter(|span| span.bytes() == out.len() as u64) else {
             return Err(Error::new(ErrorKind::InvalidInput, "dummy tensors are read whole"));
         };
-        span.fill.write(&mut SmallRng::seed_from_u64(span.seed), out);
-        self.position += span.bytes;
+        let mut rest = &mut *out;
+        for Piece { bytes, fill, seed } in &span.pieces {
+            let (piece, behind) = rest.split_at_mut(*bytes);
+            fill.write(&mut SmallRng::seed_from_u64(*seed), piece);
+            rest = behind;
+        }
+        self.position += out.len() as u64;
         Ok(out.len())
     }
 }
@@ -156,8 +159,8 @@ impl Seek for DummyReader {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::families;
-    use crate::tensors::Role;
+    use crate::stored::gguf_name;
+    use crate::tensors::{Part, Role};
     use candle_core::Device;
 
     /// A shape whose rows every block type divides.
@@ -173,8 +176,13 @@ pub(crate) mod tests {
         let family = families::by_name("llama").unwrap();
         for quant in Quant::ALL {
             let (content, mut reader) = gguf(family, &spec(), quant);
-            for role in [Role::Query(4), Role::Down(4), Role::Value(8), Role::Embedding] {
-                let tensor = content.tensor(&mut reader, &role.gguf_name(), &Device::Cpu).unwrap();
+            for role in [
+                Role::Layer(4, Part::Query),
+                Role::Layer(4, Part::Down),
+                Role::Layer(8, Part::Value),
+                Role::Embedding,
+            ] {
+                let tensor = content.tensor(&mut reader, &gguf_name(role), &Device::Cpu).unwrap();
                 let numbers = tensor.dequantize(&Device::Cpu).unwrap();
                 let numbers: Vec<f32> = numbers.flatten_all().unwrap().to_vec1().unwrap();
                 let n = numbers.len() as f32;
@@ -193,11 +201,11 @@ pub(crate) mod tests {
         let family = families::by_name("llama").unwrap();
         let read = |role: Role| {
             let (content, mut reader) = gguf(family, &spec(), Quant::Q4_0);
-            let tensor = content.tensor(&mut reader, &role.gguf_name(), &Device::Cpu).unwrap();
+            let tensor = content.tensor(&mut reader, &gguf_name(role), &Device::Cpu).unwrap();
             tensor.data().unwrap().into_owned()
         };
         assert!(read(Role::OutputNorm).chunks(4).all(|cell| cell == 1f32.to_le_bytes()));
-        assert_eq!(read(Role::Up(2)), read(Role::Up(2)));
-        assert_ne!(read(Role::Up(2)), read(Role::Up(3)));
+        assert_eq!(read(Role::Layer(2, Part::Up)), read(Role::Layer(2, Part::Up)));
+        assert_ne!(read(Role::Layer(2, Part::Up)), read(Role::Layer(3, Part::Up)));
     }
 }

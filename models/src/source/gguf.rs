@@ -1,150 +1,86 @@
-//! GGUF files: the header read and believed only as far as the file's length bears it out.
+//! GGUF files: a header that a family understands, and the tensors that it needs.
 
-use crate::error::{ModelError, first_line};
-use crate::families::{self, Family};
+mod cursor;
+mod fault;
+mod file;
+mod header;
+mod split;
+mod tensor_type;
+
+pub(crate) use file::GgufFile;
+pub(crate) use split::PartName;
+pub(crate) use tensor_type::type_name;
+
+use crate::error::ModelError;
+use crate::families::{self, Family, Header};
 use crate::quant::Quant;
 use crate::source::dummy::MARK;
 use crate::spec::ModelSpec;
+use crate::stored::{Format, Found, Lying, resolve};
+use crate::tensors::Role;
 use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::gguf_file::Value;
+use fault::{Fault, shown};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An opened GGUF: header read, tensors not.
 pub(crate) struct Gguf {
-    pub(crate) path: PathBuf,
-    pub(crate) content: Content,
-    pub(crate) reader: BufReader<File>,
+    pub(crate) file: GgufFile,
     pub(crate) family: &'static dyn Family,
     pub(crate) spec: ModelSpec,
     /// `q4_1`, or the commonest tensor type where the file names none we know.
     pub(crate) quant: String,
+    /// Where each tensor of the model lies.
+    pub(crate) found: HashMap<Role, Found>,
 }
 
-/// Opens a GGUF and checks that its header and its length agree.
+/// Opens a GGUF, or with one part of a split one all of it, and checks that a family can run it.
 ///
 /// # Errors
-/// [`ModelError::BadGguf`] with the reason, [`ModelError::UnsupportedArchitecture`].
+/// Those of [`GgufFile::open`]; [`ModelError::BadGguf`] where the header contradicts itself,
+/// [`ModelError::UnsupportedArchitecture`].
 pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
-    let io = |source| ModelError::Io { path: path.to_path_buf(), source };
-    let bad = |reason: String| ModelError::BadGguf { path: path.to_path_buf(), reason };
-    let mut file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let mut magic = [0; 4];
-    if length < 24 || file.read_exact(&mut magic).is_err() || &magic != b"GGUF" {
-        return Err(bad("it does not begin as one does".into()));
-    }
-    file.seek(SeekFrom::Start(0)).map_err(io)?;
-    let mut reader = BufReader::new(file);
-    let content = Content::read(&mut reader).map_err(|error| {
-        bad(format!("its header breaks off or is damaged ({})", first_line(&error)))
-    })?;
-
-    let architecture = content
-        .metadata
-        .get("general.architecture")
-        .and_then(|value| value.to_string().ok())
-        .ok_or_else(|| bad("general.architecture is missing".into()))?;
-    let family = families::by_name(architecture)?;
-    let spec = family.spec_from_gguf(&content.metadata, &content).map_err(bad)?;
+    let bad = |reason: String| Fault::Damaged(reason).of(path);
+    let file = GgufFile::open(path)?;
+    let architecture = match file.metadata.get("general.architecture") {
+        Some(Value::String(name)) => name,
+        Some(_) => return Err(bad("general.architecture is no text".into())),
+        None => return Err(bad("general.architecture is missing".into())),
+    };
+    let family = families::by_gguf_name(shown(architecture).trim_matches('"'))?;
+    let spec = family.spec_from_gguf(&Header { file: &file }).map_err(bad)?;
     spec.validate()?;
-    check_tensors(&content, family, &spec, length).map_err(bad)?;
-    Ok(Gguf {
-        path: path.to_path_buf(),
-        quant: quant_name(&content),
-        family,
-        spec,
-        content,
-        reader,
-    })
+    // Before a list of the tensors of that many layers is made.
+    if spec.layers > file.tensors.len() {
+        let (layers, tensors) = (spec.layers, file.tensors.len());
+        return Err(bad(format!("its header tells of {layers} layers, and has {tensors} tensors")));
+    }
+    let stored = file.tensors.iter().map(|(name, tensor)| {
+        let shape = tensor.shape.dims().to_vec();
+        (name.clone(), Lying { dtype: tensor.dtype, shape })
+    });
+    let found = resolve(family, &spec, Format::Gguf, &stored.collect()).map_err(bad)?;
+    Ok(Gguf { quant: quant_name(&file), family, spec, file, found })
 }
 
-/// Every tensor the family needs is there, in its shape, inside the file.
-fn check_tensors(
-    content: &Content,
-    family: &dyn Family,
-    spec: &ModelSpec,
-    length: u64,
-) -> Result<(), String> {
-    for wanted in family.tensors(spec) {
-        let name = wanted.role.gguf_name();
-        let info = content
-            .tensor_infos
-            .get(&name)
-            .ok_or_else(|| format!("the tensor {name} is missing"))?;
-        if info.shape.dims() != wanted.shape {
-            return Err(format!(
-                "the tensor {name} has shape {:?}, the header's sizes make it {:?}",
-                info.shape.dims(),
-                wanted.shape
-            ));
-        }
-        if !wanted.row().is_multiple_of(info.ggml_dtype.block_size()) {
-            return Err(format!(
-                "the rows of {name} do not divide into {:?} blocks",
-                info.ggml_dtype
-            ));
-        }
-    }
-    // Every tensor counts, known or not: one past the end means that the file was cut short.
-    let end = content
-        .tensor_infos
-        .values()
-        .map(|info| {
-            let blocks = info.shape.elem_count() / info.ggml_dtype.block_size();
-            let bytes = (blocks as u64).saturating_mul(info.ggml_dtype.type_size() as u64);
-            content.tensor_data_offset.saturating_add(info.offset).saturating_add(bytes)
-        })
-        .max()
-        .unwrap_or(0);
-    if end > length {
-        return Err(format!(
-            "it is cut short: its header tells of {end} bytes, the file has {length}"
-        ));
-    }
-    Ok(())
-}
-
-fn quant_name(content: &Content) -> String {
-    let declared = content
-        .metadata
-        .get("general.file_type")
-        .and_then(|value| value.to_u32().ok())
-        .and_then(Quant::from_file_type);
-    if let Some(quant) = declared {
+fn quant_name(file: &GgufFile) -> String {
+    let declared = file.metadata.get("general.file_type").and_then(header::integer);
+    let declared = declared.and_then(|number| u32::try_from(number).ok());
+    if let Some(quant) = declared.and_then(Quant::from_file_type) {
         return quant.to_string();
     }
     let mut elements: HashMap<GgmlDType, usize> = HashMap::new();
-    for info in content.tensor_infos.values() {
-        *elements.entry(info.ggml_dtype).or_default() += info.shape.elem_count();
+    for tensor in file.tensors.values() {
+        *elements.entry(tensor.dtype).or_default() += tensor.shape.elem_count();
     }
     let commonest = elements.into_iter().max_by_key(|&(_, count)| count).map(|(dtype, _)| dtype);
-    commonest.map_or_else(|| "unknown".into(), |dtype| format!("{dtype:?}").to_lowercase())
+    commonest.map_or("unknown", type_name).to_owned()
 }
 
 impl Gguf {
     /// Whether its weights were made up by this crate.
     pub(crate) fn made_up(&self) -> bool {
-        let mark = self.content.metadata.get(MARK.0).and_then(|value| value.to_string().ok());
-        mark.is_some_and(|mark| mark == MARK.1)
-    }
-
-    /// Bytes of the tensors the family uses: all, and those that a decode step reads whole.
-    pub(crate) fn weight_bytes(&self) -> (u64, u64) {
-        let (mut all, mut per_step) = (0, 0);
-        for tensor in self.family.tensors(&self.spec) {
-            let Some(info) = self.content.tensor_infos.get(&tensor.role.gguf_name()) else {
-                continue;
-            };
-            let blocks = info.shape.elem_count() / info.ggml_dtype.block_size();
-            let bytes = (blocks * info.ggml_dtype.type_size()) as u64;
-            all += bytes;
-            if self.spec.tied_embeddings || tensor.role != crate::Role::Embedding {
-                per_step += bytes;
-            }
-        }
-        (all, per_step)
+        matches!(self.file.metadata.get(MARK.0), Some(Value::String(mark)) if mark == MARK.1)
     }
 }

@@ -1,11 +1,16 @@
 //! The hub: which files of a repository make a model, and bringing them into the local cache.
 
+mod choice;
+mod progress;
 mod transfer;
 
+pub use progress::{Download, Progress, Quiet};
+
 use crate::error::ModelError;
+use choice::{as_model, choose};
 use hf_hub::{Cache, Repo, RepoType};
 use std::path::{Path, PathBuf};
-use transfer::{Fault, Hub};
+use transfer::{Fault, Hub, Turn};
 
 /// A model in the local cache.
 #[derive(Debug)]
@@ -27,12 +32,10 @@ pub(crate) struct HubOptions {
     pub(crate) endpoint: Option<String>,
     /// `HF_HOME`, with the cache in its folder `hub`.
     pub(crate) home: Option<PathBuf>,
-    /// Whether downloads show how far they are on standard error.
-    pub(crate) progress: bool,
 }
 
 impl HubOptions {
-    pub(crate) fn from_env(progress: bool) -> Self {
+    pub(crate) fn from_env() -> Self {
         let trimmed = |value: String| Some(value.trim().to_owned()).filter(|v| !v.is_empty());
         let set = |name: &str| std::env::var(name).ok().and_then(trimmed);
         Self {
@@ -41,7 +44,6 @@ impl HubOptions {
                 .is_some_and(|v| v != "0" && !v.eq_ignore_ascii_case("false")),
             endpoint: set("HF_ENDPOINT"),
             home: set("HF_HOME").map(PathBuf::from),
-            progress,
         }
     }
 
@@ -60,8 +62,7 @@ impl HubOptions {
 
 /// Brings `repo` into the cache, or finds it there.
 ///
-/// Of a repository with a config.json and safetensors all shards are taken; else its only GGUF; a
-/// repository with several GGUF files needs `file`.
+/// Which files those are says [`choose`].
 ///
 /// # Errors
 /// [`ModelError::Hub`] with the next action.
@@ -70,6 +71,7 @@ pub(crate) fn fetch(
     revision: Option<&str>,
     file: Option<&str>,
     options: &HubOptions,
+    progress: &dyn Progress,
 ) -> Result<Fetched, ModelError> {
     let revision = revision.unwrap_or("main");
     let handle = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
@@ -85,9 +87,10 @@ pub(crate) fn fetch(
     let names: Vec<&str> = listing.siblings.iter().map(|file| file.rfilename.as_str()).collect();
     let wanted = choose(repo, &names, file)?;
     let known = |name: &String| listing.siblings.iter().find(|file| file.rfilename == *name);
-    for file in wanted.iter().filter_map(known) {
+    for (index, file) in wanted.iter().filter_map(known).enumerate() {
         let what = format!("{repo}/{}", file.rfilename);
-        hub.bring(&listing.sha, file).map_err(|fault| failed(&what, fault))?;
+        let turn = Turn { number: index + 1, files: wanted.len(), progress };
+        hub.bring(&listing.sha, file, turn).map_err(|fault| failed(&what, fault))?;
     }
     // The branch moves last: offline, it never leads to a model of which a part is missing.
     if revision != listing.sha {
@@ -96,52 +99,6 @@ pub(crate) fn fetch(
     }
     let path = as_model(&hub.snapshot(&listing.sha), &wanted);
     Ok(Fetched { path, revision: Some(listing.sha) })
-}
-
-/// Which files of a repository make the model; for a checkpoint config.json is the last.
-fn choose(repo: &str, names: &[&str], file: Option<&str>) -> Result<Vec<String>, ModelError> {
-    let refuse = |reason: String| Err(ModelError::Hub { what: repo.to_owned(), reason });
-    let ending = |end: &str| names.iter().copied().filter(|n| n.ends_with(end)).collect::<Vec<_>>();
-    let ggufs = ending(".gguf");
-    if let Some(file) = file {
-        if !file.to_ascii_lowercase().ends_with(".gguf") {
-            return refuse(format!(
-                "{file:?} is no GGUF file, the only kind that makes a model by itself; hf:{repo} takes its safetensors"
-            ));
-        }
-        if !names.contains(&file) {
-            let known = if ggufs.is_empty() { names } else { &ggufs };
-            let like = crate::error::nearest(file, known.iter().copied());
-            return refuse(format!("it has no file {file:?}; nearest: {like}"));
-        }
-        return Ok(vec![file.to_owned()]);
-    }
-    let shards: Vec<&str> =
-        ending(".safetensors").into_iter().filter(|name| !name.contains('/')).collect();
-    if names.contains(&"config.json") && !shards.is_empty() {
-        let beside = ["model.safetensors.index.json", "tokenizer.json"];
-        let mut wanted: Vec<String> =
-            beside.iter().filter(|name| names.contains(name)).map(|&name| name.into()).collect();
-        wanted.extend(shards.into_iter().map(str::to_owned));
-        wanted.push("config.json".into());
-        return Ok(wanted);
-    }
-    match ggufs.as_slice() {
-        [one] => Ok(vec![(*one).to_owned()]),
-        [] if [".bin", ".pt", ".pth"].iter().any(|end| !ending(end).is_empty()) => {
-            refuse("it has pickle files only, which can run any code; look for a safetensors or GGUF version".into())
-        }
-        [] => refuse("it has neither config.json with safetensors nor a GGUF; look for a version of the model that has".into()),
-        many => refuse(format!("it has several GGUF files; name one as hf:{repo}:FILE out of {}", many.join(", "))),
-    }
-}
-
-/// A checkpoint is its folder, a GGUF the file.
-fn as_model(snapshot: &Path, wanted: &[String]) -> PathBuf {
-    match wanted {
-        [only] if only != "config.json" => snapshot.join(only),
-        _ => snapshot.to_path_buf(),
-    }
 }
 
 /// What an earlier run, or another tool, left in the cache.
@@ -159,11 +116,15 @@ fn from_cache(
     list(&snapshot, "", &mut names);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let has_weights = |name: &&str| [".gguf", ".safetensors"].iter().any(|end| name.ends_with(end));
-    if !names.iter().any(has_weights) || file.is_some_and(|file| !names.contains(&file)) {
+    // What was named is there or not; without a name there may be several to choose from.
+    let wanted = match choose(repo, &names, file) {
+        Err(error) if file.is_none() && names.iter().any(has_weights) => return Err(error),
+        other => other.ok(),
+    };
+    let Some(wanted) = wanted.filter(|_| names.iter().any(has_weights)) else {
         let reason = "HF_HUB_OFFLINE is set and it is not in the cache; unset it to download";
         return Err(ModelError::Hub { what: repo.to_owned(), reason: reason.into() });
-    }
-    let wanted = choose(repo, &names, file)?;
+    };
     Ok(Fetched { path: as_model(&snapshot, &wanted), revision: Some(commit) })
 }
 

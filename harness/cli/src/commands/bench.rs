@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::{Isa, UnknownIsa};
 use freeweights_measure::{Grid, InProcess, RunOptions};
-use freeweights_models::ModelId;
+use freeweights_models::{ModelId, Quant};
 use freeweights_record::summary_text;
 use freeweights_record::units::Seconds;
 use freeweights_report::bench_report;
@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// How a model is named.
-pub const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE], or \
+pub const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NAME[@REV][:FILE or :QUANT], or \
     dummy:PRESET[:QUANT] for random weights in the true shape";
 
 /// Measure models on this machine: tokens per second, latency, memory.
@@ -43,6 +43,10 @@ pub struct BenchArgs {
     /// Where it runs: cpu, cuda:0.
     #[arg(long, value_delimiter = ',', default_value = "cpu")]
     pub device: Vec<String>,
+    /// Quantise the matrices of a checkpoint in bf16, f16 or f32 as they are loaded: to `q8_0`,
+    /// `q4_k_m`, ...; of a dummy, the quantisation to make up.
+    #[arg(long, value_parser = quant)]
+    pub quant: Option<Quant>,
     /// Input tokens of each sequence: a list, or ranges as in 128-512+128.
     #[arg(long, value_parser = positive_counts, default_value = "64")]
     pub isl: Counts,
@@ -98,7 +102,7 @@ pub struct BenchArgs {
 pub enum EngineName {
     /// Kernels of our own, on the CPU.
     Fused,
-    /// candle-transformers as it comes.
+    /// candle's operations as they come.
     Candle,
     /// A machine of constant speed that exists in tests only.
     #[value(hide = true)]
@@ -111,6 +115,11 @@ pub fn thread_count(text: &str) -> Result<NonZeroUsize, String> {
     let threads: NonZeroUsize =
         text.parse().map_err(|_| format!("give a whole number from 1 to {most}"))?;
     if threads.get() > most { Err(format!("give at most {most}")) } else { Ok(threads) }
+}
+
+/// A quantisation by its name.
+pub fn quant(name: &str) -> Result<Quant, String> {
+    name.parse().map_err(|error: freeweights_models::ModelError| error.to_string())
 }
 
 /// Whether the fused engine has fast kernels for this CPU. For NEON there are none yet: the slow

@@ -1,20 +1,24 @@
 //! `freeweights verify MODEL`: whether an engine says what the weights say.
 
 use super::OutputFormat;
-use super::bench::{EngineName, isa, kv_type, thread_count};
+use super::bench::{EngineName, isa, kv_type, quant, thread_count};
 use super::hardware::all_cpus;
 use crate::exit::Exit;
 use crate::measuring::use_threads;
 use crate::print;
-use crate::progress::Progress;
+use crate::progress::{Downloads, Progress};
 use anyhow::Context;
 use clap::Args;
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_measure::verify::{Bounds, Comparison, compare};
-use freeweights_measure::{InProcess, load_decoder, random_tokens};
-use freeweights_models::{Decoder, Loaded, ModelId, load_reference, open_device};
-use freeweights_record::units::Fraction;
+use freeweights_measure::{
+    Case, Footprint, InProcess, available_memory, fit, load_decoder, random_tokens,
+};
+use freeweights_models::{
+    Decoder, Loaded, ModelId, ModelInfo, Quant, Quiet, inspect, load_reference, open_device,
+};
+use freeweights_record::units::{Bytes, Fraction};
 use freeweights_report::{Cell, Column, Grid};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -40,6 +44,9 @@ pub struct VerifyArgs {
     /// Data type of the fused engine's KV cache.
     #[arg(long, value_parser = kv_type, default_value = "bf16")]
     kv: KvType,
+    /// Quantise the matrices of a checkpoint to this first, for both sides.
+    #[arg(long, value_parser = quant)]
+    quant: Option<Quant>,
     /// CPU threads; all CPUs without it.
     #[arg(long, value_parser = thread_count)]
     threads: Option<NonZeroUsize>,
@@ -60,9 +67,11 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let threads = args.threads.unwrap_or_else(all_cpus);
     use_threads(threads.get());
+    let info = inspect(&args.model, &Downloads::new())?;
+    refuse_too_large(args, &info)?;
     let spinner = Progress::spinner("loading the reference, every matrix in f32");
     let device = open_device("cpu")?;
-    let mut reference = load_reference(&args.model, &device, true)?;
+    let mut reference = load_reference(&args.model, args.quant, &device, &Quiet)?;
     let tokens = tokens(args, &reference)?;
     drop(spinner);
 
@@ -71,7 +80,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
         let Some(engine) = in_process(engine, args) else { continue };
         let name = format!("{} {}", engine.name(), engine.version());
         let _spinner = Progress::spinner(&format!("{name}: {} tokens", tokens.len()));
-        let mut tested = load_decoder(engine, &args.model, &device, threads)?.decoder;
+        let mut tested = load_decoder(engine, &args.model, args.quant, &device, threads)?.decoder;
         let window = args.window as usize;
         let found = compare(reference.decoder.as_mut(), tested.as_mut(), &tokens, window)?;
         let reasons = found.beyond(&bounds(args));
@@ -83,6 +92,19 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
         print::complain(reason);
     }
     Ok(if beyond.is_empty() { Exit::Good } else { Exit::SomeFailed })
+}
+
+/// The reference has every matrix in f32, whatever the file has.
+fn refuse_too_large(args: &VerifyArgs, info: &ModelInfo) -> anyhow::Result<()> {
+    let Some(available) = available_memory() else { return Ok(()) };
+    let reference = Footprint {
+        weights: Bytes::new(info.spec.weight_bytes(Quant::F32)),
+        weights_at: Vec::new(),
+        ..Footprint::of(InProcess::Candle, info, args.quant)
+    };
+    let case = Case { isl: args.window, osl: 1, depth: 0, batch: 1 };
+    fit(&reference, &case, available)
+        .with_context(|| format!("the reference of {}, every matrix in f32", args.model))
 }
 
 /// Of random tokens no likelihood is worth comparing.

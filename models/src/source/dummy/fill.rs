@@ -14,6 +14,8 @@ const SPREAD: f32 = 0.02;
 pub(super) enum Fill {
     /// Norms: every number is one.
     Ones(GgmlDType),
+    /// Biases: every number is zero.
+    Zeros,
     /// Matrices in floating point.
     Floats(GgmlDType),
     /// Matrices in blocks.
@@ -37,7 +39,8 @@ pub(super) fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
     let layout =
         |scale, minimum| Fill::Blocks(BlockLayout { bytes: dtype.type_size(), scale, minimum });
     match dtype {
-        _ if !tensor.role.is_matrix() => Fill::Ones(dtype),
+        _ if tensor.role.is_norm() => Fill::Ones(dtype),
+        _ if !tensor.role.is_matrix() => Fill::Zeros,
         // Codes are uniform; in brackets what the scale multiplies.
         GgmlDType::Q4_0 => layout((0, 4.61), None), // 0..=15, less 8
         GgmlDType::Q4_1 => layout((0, 4.61), Some((2, -7.5))), // 0..=15, plus the minimum
@@ -59,6 +62,7 @@ impl Fill {
     pub(super) fn write(&self, rng: &mut SmallRng, out: &mut [u8]) {
         match self {
             Self::Ones(dtype) => write_floats(*dtype, out, || 1.0),
+            Self::Zeros => out.fill(0),
             Self::Floats(dtype) => write_floats(*dtype, out, || uniform(rng)),
             Self::Given(numbers) => {
                 for (cell, number) in out.chunks_exact_mut(4).zip(numbers) {

@@ -1,11 +1,10 @@
 //! Dummy tensors read in parts, by several threads at once: the same bytes as read whole.
 
-use super::fill::{Fill, fill};
-use super::{SEED, stored_dtype};
+use super::stored::{Piece, stored};
 use crate::families::Family;
-use crate::fused::source::TensorReader;
 use crate::quant::Quant;
 use crate::spec::ModelSpec;
+use crate::stored::{Format, Pairs, StoredTensors, TensorReader};
 use crate::tensors::Role;
 use candle_core::quantized::GgmlDType;
 use rand::SeedableRng;
@@ -15,38 +14,54 @@ use std::io::{Error, ErrorKind, Result};
 
 /// The tensors of a dummy model.
 pub(crate) struct DummyTensors {
+    pairs: Pairs,
     tensors: HashMap<Role, DummyTensor>,
 }
 
 /// How one tensor is made up.
-pub(crate) struct DummyTensor {
-    pub(crate) dtype: GgmlDType,
-    fill: Fill,
-    seed: u64,
+struct DummyTensor {
+    dtype: GgmlDType,
+    transposed: bool,
+    piece: Piece,
 }
 
 impl DummyTensors {
     /// The tensors of a shape at a quantisation.
     pub(crate) fn new(family: &dyn Family, spec: &ModelSpec, quant: Quant) -> Self {
-        let tensors = family.tensors(spec).into_iter().enumerate().map(|(index, tensor)| {
-            let dtype = stored_dtype(quant, &tensor);
-            let fill = fill(&tensor, dtype);
-            (tensor.role, DummyTensor { dtype, fill, seed: SEED ^ index as u64 })
+        let tensors = stored(family, spec, quant).into_iter().flat_map(|stored| {
+            let (dtype, transposed) = (stored.dtype, stored.transposed);
+            let parts = stored.parts.into_iter();
+            parts.map(move |(role, piece)| (role, DummyTensor { dtype, transposed, piece }))
         });
-        Self { tensors: tensors.collect() }
+        Self { pairs: family.pairs(Format::Gguf), tensors: tensors.collect() }
     }
 
-    pub(crate) fn find(&self, role: Role) -> Option<&DummyTensor> {
+    fn find(&self, role: Role) -> Option<&DummyTensor> {
         self.tensors.get(&role)
     }
+}
 
-    pub(crate) fn reader(&self) -> DummyTensorReader<'_> {
-        DummyTensorReader { tensors: self, at: None, rng: SmallRng::seed_from_u64(0) }
+impl StoredTensors for DummyTensors {
+    fn dtype(&self, role: Role) -> Option<GgmlDType> {
+        self.find(role).map(|tensor| tensor.dtype)
+    }
+
+    fn pairs(&self) -> Pairs {
+        self.pairs
+    }
+
+    fn transposed(&self, role: Role) -> bool {
+        self.find(role).is_some_and(|tensor| tensor.transposed)
+    }
+
+    fn open(&self) -> Result<Box<dyn TensorReader + '_>> {
+        let rng = SmallRng::seed_from_u64(0);
+        Ok(Box::new(DummyTensorReader { tensors: self, at: None, rng }))
     }
 }
 
 /// Makes up the bytes of one tensor after the other.
-pub(crate) struct DummyTensorReader<'a> {
+struct DummyTensorReader<'a> {
     tensors: &'a DummyTensors,
     /// The tensor and the byte that come next.
     at: Option<(Role, u64)>,
@@ -59,11 +74,11 @@ impl TensorReader for DummyTensorReader<'_> {
         let unknown = || Error::new(ErrorKind::NotFound, format!("no tensor {role:?}"));
         let tensor = self.tensors.find(role).ok_or_else(unknown)?;
         if self.at != Some((role, at)) {
-            self.rng = SmallRng::seed_from_u64(tensor.seed);
+            self.rng = SmallRng::seed_from_u64(tensor.piece.seed);
             let mut before = vec![0; usize::try_from(at).map_err(Error::other)?];
-            tensor.fill.write(&mut self.rng, &mut before);
+            tensor.piece.fill.write(&mut self.rng, &mut before);
         }
-        tensor.fill.write(&mut self.rng, out);
+        tensor.piece.fill.write(&mut self.rng, out);
         self.at = Some((role, at + out.len() as u64));
         Ok(())
     }
@@ -74,6 +89,8 @@ mod tests {
     use super::*;
     use crate::families;
     use crate::source::dummy::tests::spec;
+    use crate::stored::gguf_name;
+    use crate::tensors::Part;
     use candle_core::Device;
 
     #[test]
@@ -82,9 +99,14 @@ mod tests {
         for quant in Quant::ALL {
             let (content, mut whole) = super::super::gguf(family, &spec(), quant);
             let tensors = DummyTensors::new(family, &spec(), quant);
-            let mut reader = tensors.reader();
-            for role in [Role::Embedding, Role::Query(3), Role::OutputNorm, Role::Down(8)] {
-                let name = role.gguf_name();
+            let mut reader = tensors.open().unwrap();
+            for role in [
+                Role::Embedding,
+                Role::Layer(3, Part::Query),
+                Role::OutputNorm,
+                Role::Layer(8, Part::Down),
+            ] {
+                let name = gguf_name(role);
                 let expected = content.tensor(&mut whole, &name, &Device::Cpu).unwrap();
                 let expected = expected.data().unwrap().into_owned();
                 let mut parts = vec![0; expected.len()];
@@ -100,6 +122,45 @@ mod tests {
                 reader.read(role, middle as u64, &mut parts[middle..]).unwrap();
                 assert_eq!(parts, expected, "{quant} {role:?}");
             }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_joint_tensor_lie_in_it_one_behind_the_other() {
+        let family = families::by_name("phi3").unwrap();
+        let mut spec = spec();
+        spec.architecture = "phi3".into();
+        for quant in Quant::ALL {
+            let (content, mut whole) = super::super::gguf(family, &spec, quant);
+            let tensors = DummyTensors::new(family, &spec, quant);
+            let mut reader = tensors.open().unwrap();
+            // Of layer 8 the values alone would get more bits in the mixtures.
+            for (name, rows, parts) in [
+                ("attn_qkv", 512, &[Part::Query, Part::Key, Part::Value][..]),
+                ("ffn_up", 1024, &[Part::Gate, Part::Up]),
+            ] {
+                let name = format!("blk.8.{name}.weight");
+                let expected = content.tensor(&mut whole, &name, &Device::Cpu).unwrap();
+                assert_eq!(expected.shape().dims(), [rows, 256]);
+                let (expected, dtype) = (expected.data().unwrap(), expected.dtype());
+                let row = expected.len() / rows;
+                let mut at = 0;
+                for part in parts {
+                    let role = Role::Layer(8, *part);
+                    assert_eq!(tensors.dtype(role), Some(dtype), "{quant} {role:?}");
+                    let rows = match part {
+                        Part::Query => 256,
+                        Part::Key | Part::Value => 128,
+                        _ => 512,
+                    };
+                    let mut bytes = vec![0; rows * row];
+                    reader.read(role, 0, &mut bytes).unwrap();
+                    assert!(bytes == expected[at..at + bytes.len()], "{quant} {role:?}");
+                    at += bytes.len();
+                }
+                assert_eq!(at, expected.len());
+            }
+            assert!(!content.tensor_infos.keys().any(|name| name.ends_with("ffn_gate.weight")));
         }
     }
 }

@@ -39,7 +39,7 @@ fn place(script: Script) -> Place {
 
 impl Place {
     fn get(&self) -> Result<Fetched, ModelError> {
-        fetch("org/tiny", None, None, &self.options)
+        fetch("org/tiny", None, None, &self.options, &Quiet)
     }
 
     fn refused(&self) -> String {
@@ -87,7 +87,7 @@ fn a_sharded_checkpoint_lands_in_one_folder_and_is_found_again_offline() {
     let offline = place.offline();
     drop(place.server);
     for revision in [None, Some("main"), Some(SHA)] {
-        let again = fetch("org/tiny", revision, None, &offline).unwrap();
+        let again = fetch("org/tiny", revision, None, &offline, &Quiet).unwrap();
         assert_eq!((again.path, again.revision.as_deref()), (fetched.path.clone(), Some(SHA)));
     }
 }
@@ -108,8 +108,8 @@ fn a_branch_that_moved_is_fetched_anew_into_a_folder_of_its_own() {
     place.assert_same(&new.path.join("config.json"), "config.json");
     assert_eq!(place.server.downloads(), 3, "the config is the same blob");
     let offline = place.offline();
-    assert_eq!(fetch("org/tiny", None, None, &offline).unwrap().path, new.path);
-    assert_eq!(fetch("org/tiny", Some(SHA), None, &offline).unwrap().path, old.path);
+    assert_eq!(fetch("org/tiny", None, None, &offline, &Quiet).unwrap().path, new.path);
+    assert_eq!(fetch("org/tiny", Some(SHA), None, &offline, &Quiet).unwrap().path, old.path);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn an_interrupted_checkpoint_is_not_taken_for_a_whole_one_offline() {
     assert!(error.contains("tiny/model-00001-of-00002.safetensors from"), "{error}");
     assert!(error.contains("SHA-256"), "{error}");
     assert!(
-        one_sentence(&fetch("org/tiny", None, None, &place.offline()).unwrap_err())
+        one_sentence(&fetch("org/tiny", None, None, &place.offline(), &Quiet).unwrap_err())
             .contains("not in the cache")
     );
     place.server.script.lock().unwrap().lies = false;
@@ -136,7 +136,7 @@ fn the_only_gguf_is_the_model() {
     let fetched = place.get().unwrap();
     assert!(fetched.path.ends_with("q/tiny #1.gguf"), "{:?}", fetched.path);
     place.assert_same(&fetched.path, "q/tiny #1.gguf");
-    let again = fetch("org/tiny", None, None, &place.offline()).unwrap();
+    let again = fetch("org/tiny", None, None, &place.offline(), &Quiet).unwrap();
     assert_eq!((again.path, again.revision), (fetched.path, fetched.revision));
 }
 
@@ -146,9 +146,10 @@ fn of_several_ggufs_one_must_be_named() {
     assert_eq!(
         place.refused(),
         "cannot get org/tiny from the hub: it has several GGUF files; name one as \
-         hf:org/tiny:FILE out of tiny-q4_0.gguf, tiny-q8_0.gguf"
+         hf:org/tiny:FILE, or its quantisation as hf:org/tiny:Q4_K_M, out of tiny-q4_0.gguf, \
+         tiny-q8_0.gguf"
     );
-    let named = |file| fetch("org/tiny", Some("v1"), Some(file), &place.options);
+    let named = |file| fetch("org/tiny", Some("v1"), Some(file), &place.options, &Quiet);
     place.assert_same(&named("tiny-q8_0.gguf").unwrap().path, "tiny-q8_0.gguf");
     assert_eq!(place.server.downloads(), 1);
     let error = one_sentence(&named("tiny-q8.gguf").unwrap_err());
@@ -157,10 +158,126 @@ fn of_several_ggufs_one_must_be_named() {
     assert!(error.contains("\"poison.bin\" is no GGUF file"), "{error}");
     assert_eq!(place.server.downloads(), 1, "nothing refused is downloaded");
 
-    let named = |revision, file| fetch("org/tiny", revision, Some(file), &place.offline());
+    let named = |revision, file| fetch("org/tiny", revision, Some(file), &place.offline(), &Quiet);
     assert!(named(Some("v1"), "tiny-q8_0.gguf").is_ok());
     assert!(named(Some("v1"), "tiny-q4_0.gguf").is_err(), "it was not fetched");
     assert!(named(None, "tiny-q8_0.gguf").is_err(), "main was not fetched");
+}
+
+const PARTS: [&str; 5] = [
+    "README.md",
+    "tiny-Q4_0-00001-of-00002.gguf",
+    "tiny-Q4_0-00002-of-00002.gguf",
+    "tiny-Q8_0.gguf",
+    "mmproj-tiny.gguf",
+];
+
+#[test]
+fn a_split_gguf_comes_whole_by_its_quantisation_or_by_any_part() {
+    for file in ["q4_0", PARTS[1], PARTS[2]] {
+        let place = place(files(&PARTS));
+        let fetched = fetch("org/tiny", None, Some(file), &place.options, &Quiet).unwrap();
+        assert!(fetched.path.ends_with(PARTS[1]), "{:?}", fetched.path);
+        for part in &PARTS[1..3] {
+            place.assert_same(&fetched.path.with_file_name(part), part);
+        }
+        assert_eq!(place.server.downloads(), 2);
+        for again in ["Q4_0", PARTS[1], PARTS[2]] {
+            let again = fetch("org/tiny", None, Some(again), &place.offline(), &Quiet).unwrap();
+            assert_eq!(again.path, fetched.path);
+        }
+        for other in ["q8_0", PARTS[3]] {
+            let error = fetch("org/tiny", None, Some(other), &place.offline(), &Quiet).unwrap_err();
+            assert!(one_sentence(&error).contains("not in the cache"));
+        }
+    }
+}
+
+#[test]
+fn half_of_a_split_gguf_is_not_taken_for_the_model_offline() {
+    let place = place(files(&PARTS));
+    let fetch_at = |options: &HubOptions| {
+        fetch("org/tiny", Some(SHA), Some("q4_0"), options, &Quiet).map(|fetched| fetched.path)
+    };
+    let first = fetch_at(&place.options).unwrap();
+    assert_eq!(fetch_at(&place.offline()).unwrap(), first);
+    std::fs::remove_file(first.with_file_name(PARTS[2])).unwrap();
+    assert!(one_sentence(&fetch_at(&place.offline()).unwrap_err()).contains("not in the cache"));
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Told(std::cell::RefCell<Vec<String>>);
+
+impl Progress for Told {
+    fn begins(&self, download: &Download<'_>) {
+        let Download { file, number, files, bytes, already } = *download;
+        let text = format!("{file} {number}/{files} {bytes:?} from {already}");
+        self.0.borrow_mut().push(text);
+    }
+
+    fn reached(&self, bytes: u64) {
+        self.0.borrow_mut().push(bytes.to_string());
+    }
+
+    fn ends(&self, whole: bool) {
+        self.0.borrow_mut().push(format!("whole: {whole}"));
+    }
+}
+
+impl Told {
+    fn by(place: &Place) -> (Vec<String>, Result<Fetched, ModelError>) {
+        let told = Self::default();
+        let fetched = fetch("org/tiny", None, None, &place.options, &told);
+        (told.0.take(), fetched)
+    }
+}
+
+#[test]
+fn a_slow_download_is_told_of_as_it_grows() {
+    let mut script = Script { trickle: 4, ..files(&["config.json", "model.safetensors"]) };
+    script.files[1].1 = bytes(3, 4_000);
+    let place = place(script);
+    let (told, fetched) = Told::by(&place);
+    fetched.unwrap();
+    let weights = told.iter().position(|line| line.starts_with("model.safetensors")).unwrap();
+    assert_eq!(weights, 0, "the config is the last");
+    assert_eq!(told[0], "model.safetensors 1/2 Some(4000) from 0");
+    let config = told.iter().position(|line| line.starts_with("config.json 2/2")).unwrap();
+    let reached: Vec<u64> = told[1..config - 1].iter().map(|at| at.parse().unwrap()).collect();
+    assert!(reached.len() >= 3, "{told:?}");
+    assert!(reached.is_sorted() && reached.last() == Some(&4_000), "{told:?}");
+    assert_eq!([told[config - 1].as_str(), told.last().unwrap()], ["whole: true"; 2]);
+    assert_eq!(Told::by(&place).0, [""; 0], "nothing arrives a second time");
+}
+
+#[test]
+fn what_an_earlier_attempt_left_is_told_and_a_lie_is_not_whole() {
+    let place = place(Script { lies: true, ..files(&["tiny.gguf"]) });
+    let (told, fetched) = Told::by(&place);
+    assert!(one_sentence(&fetched.unwrap_err()).contains("SHA-256"));
+    assert_eq!(told.last().unwrap(), "whole: false");
+    place.server.script.lock().unwrap().lies = false;
+
+    let blob = std::fs::canonicalize(place.get().unwrap().path).unwrap();
+    let whole = std::fs::read(&blob).unwrap();
+    std::fs::write(blob.with_extension("part"), &whole[..1_500]).unwrap();
+    std::fs::remove_file(&blob).unwrap();
+    let (told, fetched) = Told::by(&place);
+    fetched.unwrap();
+    assert_eq!(told[0], "tiny.gguf 1/1 Some(4000) from 1500");
+    assert_eq!(told[told.len() - 2..], ["4000", "whole: true"]);
+}
+
+#[test]
+fn a_pinned_commit_is_asked_for_by_its_hash() {
+    let place = place(files(&["tiny.gguf"]));
+    let fetched = fetch("org/tiny", Some(SHA), None, &place.options, &Quiet).unwrap();
+    assert_eq!(fetched.revision.as_deref(), Some(SHA));
+    let asked = format!("/api/models/org/tiny/revision/{SHA}?blobs=true");
+    assert_eq!(place.server.count(|request| request.path == asked), 1);
+    let error = fetch("org/tiny", Some(NEWER), None, &place.options, &Quiet).unwrap_err();
+    assert!(one_sentence(&error).contains("no such repository, revision or file"));
 }
 
 #[test]
@@ -183,13 +300,13 @@ fn a_name_that_leads_out_of_the_cache_is_not_there() {
 #[test]
 fn what_is_not_there_is_said_so() {
     let place = place(files(&["tiny.gguf"]));
-    let error = fetch("org/typo", None, None, &place.options).unwrap_err();
+    let error = fetch("org/typo", None, None, &place.options, &Quiet).unwrap_err();
     assert_eq!(
         one_sentence(&error),
         "cannot get org/typo from the hub: there is no such repository, revision or file; check \
          the spelling"
     );
-    let error = fetch("org/tiny", Some("typo"), None, &place.options).unwrap_err();
+    let error = fetch("org/tiny", Some("typo"), None, &place.options, &Quiet).unwrap_err();
     assert!(one_sentence(&error).contains("no such repository, revision or file"));
 }
 
@@ -310,7 +427,7 @@ fn a_hub_that_pauses_is_asked_again_and_one_that_stays_away_is_named() {
     assert!(place.refused().contains("HTTP 503; try again later, or set HF_HUB_OFFLINE=1"));
     assert_eq!(place.server.count(|_| true), 3 + 4, "three retries");
     let away = HubOptions { offline: false, ..place.offline() };
-    let error = one_sentence(&fetch("org/tiny", None, None, &away).unwrap_err());
+    let error = one_sentence(&fetch("org/tiny", None, None, &away, &Quiet).unwrap_err());
     assert!(
         error.ends_with("check the network, or set HF_HUB_OFFLINE=1 to use what is in the cache")
     );
@@ -326,7 +443,7 @@ fn an_answer_that_is_no_list_is_one_sentence() {
 fn offline_with_an_empty_cache_says_what_to_do() {
     let place = place(files(&["tiny.gguf"]));
     assert_eq!(
-        one_sentence(&fetch("org/tiny", None, None, &place.offline()).unwrap_err()),
+        one_sentence(&fetch("org/tiny", None, None, &place.offline(), &Quiet).unwrap_err()),
         "cannot get org/tiny from the hub: HF_HUB_OFFLINE is set and it is not in the cache; \
          unset it to download"
     );

@@ -5,11 +5,12 @@
 //! file for whole without looking at its length.
 
 use super::HubOptions;
+use super::progress::{Download, Progress};
 use hf_hub::Repo;
 use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use serde::Deserialize;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,6 +113,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Largest list of files that is believed.
 const LISTING_LIMIT: u64 = 64 << 20;
 
+/// Which file of how many it is, and who is told.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub(super) number: usize,
+    pub(super) files: usize,
+    pub(super) progress: &'a dyn Progress,
+}
+
 /// One repository at one revision.
 pub(super) struct Hub<'a> {
     remote: ApiRepo,
@@ -184,7 +193,7 @@ impl<'a> Hub<'a> {
     }
 
     /// Brings one file into the snapshot of `sha`, where it is not there yet.
-    pub(super) fn bring(&self, sha: &str, file: &Remote) -> Result<(), Fault> {
+    pub(super) fn bring(&self, sha: &str, file: &Remote, turn: Turn<'_>) -> Result<(), Fault> {
         let pointer = self.snapshot(sha).join(&file.rfilename);
         if pointer.exists() {
             return Ok(());
@@ -198,7 +207,7 @@ impl<'a> Hub<'a> {
         }
         if !blob.exists() {
             let part = blobs.join(format!("{id}.part"));
-            self.download(sha, file, &part)?;
+            self.told_download(sha, file, &part, turn)?;
             std::fs::rename(&part, &blob).map_err(|error| Fault::disk(&blob, &error))?;
         }
         // Left by a blob that somebody deleted.
@@ -206,8 +215,31 @@ impl<'a> Hub<'a> {
         link(&blob, &id, &file.rfilename, &pointer).map_err(|error| Fault::disk(&pointer, &error))
     }
 
+    /// [`Self::download`] between beginning and end as the caller is told of them.
+    fn told_download(
+        &self,
+        sha: &str,
+        file: &Remote,
+        part: &Path,
+        turn: Turn<'_>,
+    ) -> Result<(), Fault> {
+        let Turn { number, files, progress } = turn;
+        let already = std::fs::metadata(part).map_or(0, |part| part.len());
+        let (name, bytes) = (file.rfilename.as_str(), file.size);
+        progress.begins(&Download { file: name, number, files, bytes, already });
+        let done = self.download(sha, file, part, progress);
+        progress.ends(done.is_ok());
+        done
+    }
+
     /// Fills `part` to its end, from where an earlier attempt left it.
-    fn download(&self, sha: &str, file: &Remote, part: &Path) -> Result<(), Fault> {
+    fn download(
+        &self,
+        sha: &str,
+        file: &Remote,
+        part: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), Fault> {
         let disk = |error: std::io::Error| Fault::disk(part, &error);
         let name = escaped(&file.rfilename);
         let url = format!("{}/{}/resolve/{sha}/{name}", self.options.endpoint(), self.handle.url());
@@ -218,7 +250,8 @@ impl<'a> Hub<'a> {
         }
         retry(|| {
             let before = into.metadata().map_err(disk)?.len();
-            match self.continue_at(before, &url, file, &mut into, part) {
+            let mut part = Part { path: part, file: &mut into, progress };
+            match self.continue_at(before, &url, file, &mut part) {
                 Err(fault) if fault.may_pass() => {
                     let grown = into.metadata().map_err(disk)?.len() > before;
                     if grown { Ok(true) } else { Err(fault) }
@@ -242,10 +275,10 @@ impl<'a> Hub<'a> {
         from: u64,
         url: &str,
         file: &Remote,
-        into: &mut File,
-        part: &Path,
+        part: &mut Part<'_>,
     ) -> Result<(), Fault> {
-        let disk = |error: std::io::Error| Fault::disk(part, &error);
+        let Part { path, file: into, progress } = part;
+        let disk = |error: std::io::Error| Fault::disk(path, &error);
         // More than the whole, or a part of who knows what length, is begun anew.
         let from = if file.size.is_some_and(|size| from <= size) { from } else { 0 };
         if file.size == Some(from) {
@@ -262,15 +295,20 @@ impl<'a> Hub<'a> {
             }
             into.write_all(&buffer[..read]).map_err(disk)?;
             at += read as u64;
-            if self.options.progress {
-                show(&file.rfilename, file.size, at - read as u64, at);
-            }
+            progress.reached(at);
         }
         match file.size.filter(|size| at != *size) {
             Some(size) => Err(Fault::Network(format!("{at} of {size} bytes arrived"))),
             None => Ok(()),
         }
     }
+}
+
+/// A file as it grows.
+struct Part<'a> {
+    path: &'a Path,
+    file: &'a mut File,
+    progress: &'a dyn Progress,
 }
 
 /// Calls `attempt` until it is done (`Ok(false)`), a fault will not pass, or [`RETRIES`] in a row
@@ -310,16 +348,4 @@ fn link(_: &Path, id: &str, name: &str, pointer: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn link(blob: &Path, _: &str, _: &str, pointer: &Path) -> std::io::Result<()> {
     std::fs::rename(blob, pointer)
-}
-
-/// How far a download is, as one line on standard error that is written over.
-fn show(name: &str, size: Option<u64>, before: u64, at: u64) {
-    let Some(size) = size.filter(|size| *size > 0) else { return };
-    let percent = at * 100 / size;
-    let mut screen = std::io::stderr();
-    if percent > before * 100 / size && screen.is_terminal() {
-        let end = if at >= size { "\n" } else { "" };
-        // A screen that cannot be written is no reason to stop a download.
-        let _ = write!(screen, "\r{name}: {percent}% of {} MB{end}", size.div_ceil(1_000_000));
-    }
 }

@@ -8,6 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 pub(super) const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(super) const NEWER: &str = "89abcdef0123456789abcdef0123456789abcdef";
@@ -25,6 +26,8 @@ pub(super) struct Script {
     pub(super) cuts: usize,
     /// So many requests are answered 503.
     pub(super) pauses: usize,
+    /// Bodies come in so many pieces with a pause between; whole in one where it is 0.
+    pub(super) trickle: usize,
     /// Ignores `Range`.
     pub(super) whole: bool,
     /// Leaves sizes and hashes out of the list.
@@ -119,13 +122,19 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
 }
 
 fn answer(request: &Request, script: &mut Script, mut to: &TcpStream) -> std::io::Result<()> {
+    let pieces = script.trickle.max(1);
     let mut reply = |status: u16, headers: &str, body: &[u8], sent: usize| {
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         );
         to.write_all(head.as_bytes())?;
-        to.write_all(&body[..sent])?;
+        for (at, piece) in body[..sent].chunks(sent.div_ceil(pieces).max(1)).enumerate() {
+            if at > 0 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            to.write_all(piece)?;
+        }
         to.shutdown(Shutdown::Write)
     };
     if script.pauses > 0 {
