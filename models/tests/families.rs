@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor, safetensors};
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_models::{
-    Decoder, FusedOptions, ModelError, ModelId, Quant, Quiet, inspect, load, load_fused,
+    Decoder, FusedOptions, ModelError, ModelId, ModelSpec, Quant, Quiet, inspect, load, load_fused,
     load_reference, nmse, write_dummy,
 };
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ fn a_dummy_of_every_family_is_the_same_model_as_a_file() {
                 (inspect(&id, &Quiet).unwrap().spec, inspect(&file, &Quiet).unwrap().spec);
             assert_eq!(made_up.params(), written.params(), "{name}");
             assert_eq!(made_up.active_params(), written.active_params(), "{name}");
+            assert_same_shape(&name, &made_up, written);
             // Files of Mistral are read as llama, which has no window.
             if name != "mistral" {
                 let error = nmse(&plain(&file), &plain(&id));
@@ -67,6 +68,26 @@ fn a_dummy_of_every_family_is_the_same_model_as_a_file() {
             }
         }
     }
+}
+
+/// What a file cannot say otherwise than another aside: the family's name, an epsilon in f64, divisors
+/// by the rule that made them, Mistral's window.
+fn assert_same_shape(name: &str, made_up: &ModelSpec, mut written: ModelSpec) {
+    let turns = |spec: &ModelSpec, long| spec.rope.inverse_frequencies(long);
+    for long in [false, true] {
+        let pairs = turns(made_up, long).into_iter().zip(turns(&written, long));
+        pairs.for_each(|(a, b)| assert!((a - b).abs() <= 1e-6 * a, "{name}: {a} is not {b}"));
+    }
+    let (a, b) = (made_up.score_scale(), written.score_scale());
+    assert!((a - b).abs() <= 1e-6 * a, "{name}: scores times {a}, not {b}");
+    written.architecture.clone_from(&made_up.architecture);
+    written.norm_eps = made_up.norm_eps;
+    written.rope.scaling.clone_from(&made_up.rope.scaling);
+    written.attention_scale = made_up.attention_scale;
+    if name == "mistral" {
+        (written.window, written.windowed) = (made_up.window, made_up.windowed.clone());
+    }
+    assert_eq!(*made_up, written, "{name}");
 }
 
 /// A checkpoint that reads pictures too: its language model under another name.

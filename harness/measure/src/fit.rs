@@ -25,9 +25,9 @@ pub struct Footprint {
 /// A case that takes more memory than there is. The sentence ends in the next action.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "not enough memory: {weights} of weights and {kv_cache} of KV cache ({sequences} sequences of {tokens} tokens) make {needed}, {available} are free; {advice}",
+    "not enough memory: {weights} of weights and {kv_cache} of KV cache ({sequences} of {tokens} tokens) make {needed}, {available} are free; {advice}",
     weights = weights.human(), kv_cache = kv_cache.human(), needed = (*weights + *kv_cache).human(),
-    available = available.human()
+    available = available.human(), sequences = counted(*sequences)
 )]
 pub struct DoesNotFit {
     /// Weights as the engine keeps them.
@@ -42,6 +42,11 @@ pub struct DoesNotFit {
     pub available: Bytes,
     /// What would fit.
     pub advice: String,
+}
+
+/// `1 sequence`, `2 sequences`.
+fn counted(sequences: u64) -> String {
+    if sequences == 1 { "1 sequence".into() } else { format!("{sequences} sequences") }
 }
 
 impl Footprint {
@@ -143,8 +148,7 @@ pub(crate) fn shorter(per_token: u64, context: u64, case: &Case, room: u64) -> O
                 "{tokens} tokens a sequence would fit; lower --isl, --osl or --depth"
             ));
         }
-        1 => "1 sequence".to_owned(),
-        many => format!("{many} sequences"),
+        many => counted(many),
     };
     Some(match tokens {
         0 | 1 => format!("{sequences} would fit; lower --batch"),

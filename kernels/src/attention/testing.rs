@@ -36,7 +36,8 @@ impl Case {
         first_position: usize,
     ) -> Self {
         let mut seeds = seeds().skip(head_dim + group + rows + first_position);
-        let mut numbers = |count| random_numbers(count, seeds.next().unwrap());
+        let mut numbers =
+            |count| random_numbers(count, seeds.next().expect("invariant: seeds never end"));
         let tokens = first_position + rows;
         let keys = numbers(tokens * head_dim).iter().map(|x| 2.0 * x).collect();
         let values = numbers(tokens * head_dim);

@@ -5,7 +5,7 @@ mod shard;
 use crate::error::ModelError;
 use crate::families::{self, Config, Family};
 use crate::spec::ModelSpec;
-use crate::stored::{Format, Found, Lying, float_dtype, resolve};
+use crate::stored::{Format, Located, StoredShape, float_dtype, resolve};
 use crate::tensors::Role;
 use candle_core::DType;
 use candle_core::quantized::GgmlDType;
@@ -23,7 +23,7 @@ pub(crate) struct Checkpoint {
     pub(crate) stored: GgmlDType,
     pub(crate) tensors: MmapedSafetensors,
     pub(crate) prefix: Prefix,
-    pub(crate) found: HashMap<Role, Found>,
+    pub(crate) found: HashMap<Role, Located>,
 }
 
 /// Reads the spec of a config.json.
@@ -77,9 +77,9 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
     let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
         bad(format!("damaged or cut short ({})", crate::error::first_line(&error)))
     })?;
-    let (stored, unread) = lying(&tensors);
+    let (stored, unread) = shapes(&tensors);
     let prefix = Prefix::of(stored.keys());
-    let stored: HashMap<String, Lying> =
+    let stored: HashMap<String, StoredShape> =
         stored.into_iter().map(|(name, lying)| (prefix.published(&name), lying)).collect();
     // A checkpoint may carry its tied head twice or leave it out, whatever its config says.
     if !spec.tied_embeddings && !stored.contains_key("lm_head.weight") {
@@ -104,12 +104,12 @@ fn shard_named<'a>(sentence: &str, shard_of: &'a HashMap<String, PathBuf>) -> Op
 }
 
 /// The tensors by name, and what to say of those whose type is not read.
-fn lying(tensors: &MmapedSafetensors) -> (HashMap<String, Lying>, Vec<(String, String)>) {
+fn shapes(tensors: &MmapedSafetensors) -> (HashMap<String, StoredShape>, Vec<(String, String)>) {
     let (mut stored, mut unread) = (HashMap::new(), Vec::new());
     for (name, view) in tensors.tensors() {
         let dtype = DType::try_from(view.dtype()).ok().and_then(float_dtype);
         if let Some(dtype) = dtype {
-            stored.insert(name, Lying { dtype, shape: view.shape().to_vec() });
+            stored.insert(name, StoredShape { dtype, shape: view.shape().to_vec() });
             continue;
         }
         let kind = format!("{:?}", view.dtype());

@@ -21,8 +21,6 @@ use candle_core::Shape;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value, VersionedMagic};
 use fill::Fill;
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Read, Result as IoResult, Seek, SeekFrom};
 use stored::{Piece, Stored, stored};
@@ -135,7 +133,7 @@ impl Read for DummyReader {
         let mut rest = &mut *out;
         for Piece { bytes, fill, seed } in &span.pieces {
             let (piece, behind) = rest.split_at_mut(*bytes);
-            fill.write(&mut SmallRng::seed_from_u64(*seed), piece);
+            fill.write(*seed, 0, piece);
             rest = behind;
         }
         self.position += out.len() as u64;

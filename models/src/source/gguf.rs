@@ -16,7 +16,7 @@ use crate::families::{self, Family, Header};
 use crate::quant::Quant;
 use crate::source::dummy::MARK;
 use crate::spec::ModelSpec;
-use crate::stored::{Format, Found, Lying, resolve};
+use crate::stored::{Format, Located, StoredShape, resolve};
 use crate::tensors::Role;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
@@ -32,7 +32,7 @@ pub(crate) struct Gguf {
     /// `q4_1`, or the commonest tensor type where the file names none we know.
     pub(crate) quant: String,
     /// Where each tensor of the model lies.
-    pub(crate) found: HashMap<Role, Found>,
+    pub(crate) found: HashMap<Role, Located>,
 }
 
 /// Opens a GGUF, or with one part of a split one all of it, and checks that a family can run it.
@@ -58,7 +58,7 @@ pub(crate) fn open(path: &Path) -> Result<Gguf, ModelError> {
     }
     let stored = file.tensors.iter().map(|(name, tensor)| {
         let shape = tensor.shape.dims().to_vec();
-        (name.clone(), Lying { dtype: tensor.dtype, shape })
+        (name.clone(), StoredShape { dtype: tensor.dtype, shape })
     });
     let found = resolve(family, &spec, Format::Gguf, &stored.collect()).map_err(bad)?;
     Ok(Gguf { quant: quant_name(&file), family, spec, file, found })

@@ -16,7 +16,7 @@ pub(crate) use place::{
     joined_in_gguf, usual_in_checkpoint, usual_in_gguf,
 };
 pub(crate) use quantised::{Quantised, float_of};
-pub(crate) use resolve::{Found, Lying, resolve};
+pub(crate) use resolve::{Located, StoredShape, resolve};
 pub(crate) use rotary::Turning;
 
 use crate::tensors::Role;

@@ -10,14 +10,14 @@ use std::collections::{HashMap, HashSet};
 
 /// A stored tensor, as far as finding things in it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lying {
+pub(crate) struct StoredShape {
     /// Type of its numbers.
     pub(crate) dtype: GgmlDType,
     /// Shape, rows first.
     pub(crate) shape: Vec<usize>,
 }
 
-impl Lying {
+impl StoredShape {
     fn row(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
@@ -50,13 +50,13 @@ pub(crate) struct Stretch {
 
 /// A role as the file has it: stretches, one behind the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Located {
     pub(crate) dtype: GgmlDType,
     pub(crate) stretches: Vec<Stretch>,
     pub(crate) transposed: bool,
 }
 
-impl Found {
+impl Located {
     /// Calls `each` with the pieces that bytes `at..at + length` come from: the stored tensor, the
     /// first byte in it, and where they belong in what is asked for.
     pub(crate) fn pieces(
@@ -94,8 +94,8 @@ pub(crate) fn resolve(
     family: &dyn Family,
     spec: &ModelSpec,
     format: Format,
-    stored: &HashMap<String, Lying>,
-) -> Result<HashMap<Role, Found>, String> {
+    stored: &HashMap<String, StoredShape>,
+) -> Result<HashMap<Role, Located>, String> {
     let mut found = HashMap::new();
     let mut used = HashSet::new();
     for wanted in tensors_of(spec) {
@@ -141,24 +141,28 @@ fn ignorable(name: &str, drafting: Option<usize>) -> bool {
 }
 
 /// The stretches of a place if the file has it in the shape that is wanted.
-fn find(place: &Place, wanted: &TensorSpec, stored: &HashMap<String, Lying>) -> Option<Found> {
+fn find(
+    place: &Place,
+    wanted: &TensorSpec,
+    stored: &HashMap<String, StoredShape>,
+) -> Option<Located> {
     let mut stretches = Vec::new();
     let mut dtype = None;
     let mut rows = 0;
     let mut add = |name: &String, range: Option<std::ops::Range<usize>>| {
-        let lying = stored.get(name)?;
-        let range = range.unwrap_or(0..lying.rows());
-        if range.end > lying.rows() || dtype.is_some_and(|dtype| dtype != lying.dtype) {
+        let there = stored.get(name)?;
+        let range = range.unwrap_or(0..there.rows());
+        if range.end > there.rows() || dtype.is_some_and(|dtype| dtype != there.dtype) {
             return None;
         }
-        dtype = Some(lying.dtype);
+        dtype = Some(there.dtype);
         rows += range.len();
         stretches.push(Stretch {
             name: name.clone(),
-            start: lying.bytes(range.start),
-            bytes: lying.bytes(range.len()),
+            start: there.bytes(range.start),
+            bytes: there.bytes(range.len()),
         });
-        Some(lying.row())
+        Some(there.row())
     };
     let transposed = matches!(place, Place::Transposed(_));
     let (row, wanted_row, wanted_rows) = match place {
@@ -173,14 +177,14 @@ fn find(place: &Place, wanted: &TensorSpec, stored: &HashMap<String, Lying>) -> 
         Place::Rows(name, range) if stored.get(name)?.parts() == range.len() => return None,
         // A vector may be cut out of another: its rows are its numbers.
         Place::Rows(name, range) if wanted.shape.len() == 1 => {
-            let lying = stored.get(name)?;
+            let there = stored.get(name)?;
             let (start, end) =
-                (lying.bytes_of_numbers(range.start)?, lying.bytes_of_numbers(range.end)?);
-            if lying.shape.len() != 1 || range.end > lying.row() || range.len() != wanted.row() {
+                (there.bytes_of_numbers(range.start)?, there.bytes_of_numbers(range.end)?);
+            if there.shape.len() != 1 || range.end > there.row() || range.len() != wanted.row() {
                 return None;
             }
             let stretch = Stretch { name: name.clone(), start, bytes: end - start };
-            return Some(Found { dtype: lying.dtype, stretches: vec![stretch], transposed });
+            return Some(Located { dtype: there.dtype, stretches: vec![stretch], transposed });
         }
         Place::Rows(name, range) => (add(name, Some(range.clone()))?, wanted.row(), wanted.rows()),
         Place::Whole(name) => (add(name, None)?, wanted.row(), wanted.rows()),
@@ -200,10 +204,10 @@ fn find(place: &Place, wanted: &TensorSpec, stored: &HashMap<String, Lying>) -> 
         }
     };
     let fits = row == wanted_row && rows == wanted_rows;
-    dtype.filter(|_| fits).map(|dtype| Found { dtype, stretches, transposed })
+    dtype.filter(|_| fits).map(|dtype| Located { dtype, stretches, transposed })
 }
 
-impl Lying {
+impl StoredShape {
     /// Bytes of the first numbers of a vector.
     fn bytes_of_numbers(&self, count: usize) -> Option<u64> {
         let block = self.dtype.block_size();
@@ -215,7 +219,7 @@ fn why_not(
     places: &[Place],
     wanted: &TensorSpec,
     format: Format,
-    stored: &HashMap<String, Lying>,
+    stored: &HashMap<String, StoredShape>,
 ) -> String {
     let made = match format {
         Format::Gguf => "the header's sizes make it",
@@ -229,8 +233,8 @@ fn why_not(
             let name = names.iter().find(|name| !stored.contains_key(**name)).unwrap_or(&"");
             format!("the tensor {name} is missing")
         }
-        Some((name, lying)) => {
-            format!("the tensor {name} has shape {:?}, {made} {:?}", lying.shape, wanted.shape)
+        Some((name, there)) => {
+            format!("the tensor {name} has shape {:?}, {made} {:?}", there.shape, wanted.shape)
         }
         None => format!("the tensor {} is missing", names.first().unwrap_or(&"")),
     }
@@ -248,8 +252,8 @@ mod tests {
         let mut spec = ModelSpec::llama(family);
         (spec.hidden, spec.intermediate, spec.layers) = (8, 12, 1);
         (spec.heads, spec.kv_heads, spec.head_dim) = (2, 1, 4);
-        let lying = |rows| Lying { dtype: GgmlDType::F32, shape: vec![rows, 8] };
-        let stored = tensors.iter().map(|(name, rows)| ((*name).into(), lying(*rows))).collect();
+        let there = |rows| StoredShape { dtype: GgmlDType::F32, shape: vec![rows, 8] };
+        let stored = tensors.iter().map(|(name, rows)| ((*name).into(), there(*rows))).collect();
         let family = families::by_name(family).unwrap();
         [Part::Gate, Part::Up].map(|part| {
             let role = Role::Layer(0, part);

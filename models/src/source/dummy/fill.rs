@@ -4,7 +4,7 @@ use crate::tensors::TensorSpec;
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 use rand::rngs::SmallRng;
-use rand::{Rng, RngCore};
+use rand::{Rng, RngCore, SeedableRng};
 
 /// Standard deviation of the made-up weights.
 const SPREAD: f32 = 0.02;
@@ -58,32 +58,75 @@ pub(super) fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
 }
 
 impl Fill {
-    /// Makes up the bytes of whole numbers or blocks.
-    pub(super) fn write(&self, rng: &mut SmallRng, out: &mut [u8]) {
+    /// Makes up bytes `at..` of a tensor, whole numbers or blocks.
+    ///
+    /// Random ones come in runs of [`RUN`] numbers or blocks, each with a seed of its own: whoever
+    /// reads a part makes up no more than a run beside it, and gets what all of it would have there.
+    pub(super) fn write(&self, seed: u64, at: u64, out: &mut [u8]) {
         match self {
             Self::Ones(dtype) => write_floats(*dtype, out, || 1.0),
             Self::Zeros => out.fill(0),
-            Self::Floats(dtype) => write_floats(*dtype, out, || uniform(rng)),
             Self::Given(numbers) => {
-                for (cell, number) in out.chunks_exact_mut(4).zip(numbers) {
+                let behind = numbers.iter().skip(usize::try_from(at / 4).unwrap_or(usize::MAX));
+                for (cell, number) in out.chunks_exact_mut(4).zip(behind) {
                     cell.copy_from_slice(&number.to_le_bytes());
                 }
             }
+            Self::Floats(dtype) => in_runs(seed, at, dtype.type_size(), out, |rng, run| {
+                write_floats(*dtype, run, || uniform(rng));
+            }),
             Self::Blocks(layout) => {
-                rng.fill_bytes(out);
-                let scale = SPREAD / layout.scale.1;
-                let scale_bytes = f16::from_f32(scale).to_le_bytes();
-                let minimum = layout
-                    .minimum
-                    .map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
-                for block in out.chunks_exact_mut(layout.bytes) {
-                    block[layout.scale.0..layout.scale.0 + 2].copy_from_slice(&scale_bytes);
-                    if let Some((at, bytes)) = minimum {
-                        block[at..at + 2].copy_from_slice(&bytes);
-                    }
-                }
+                in_runs(seed, at, layout.bytes, out, |rng, run| layout.write(rng, run));
             }
         }
+    }
+}
+
+impl BlockLayout {
+    /// Random codes under scales that give the spread.
+    fn write(&self, rng: &mut SmallRng, out: &mut [u8]) {
+        let scale = SPREAD / self.scale.1;
+        let scale_bytes = f16::from_f32(scale).to_le_bytes();
+        let minimum =
+            self.minimum.map(|(at, ratio)| (at, f16::from_f32(scale * ratio).to_le_bytes()));
+        for block in out.chunks_exact_mut(self.bytes) {
+            // Block by block: the last bytes of a fill depend on its length.
+            rng.fill_bytes(block);
+            block[self.scale.0..self.scale.0 + 2].copy_from_slice(&scale_bytes);
+            if let Some((at, bytes)) = minimum {
+                block[at..at + 2].copy_from_slice(&bytes);
+            }
+        }
+    }
+}
+
+/// Numbers or blocks of a run.
+const RUN: usize = 1024;
+
+/// Makes up bytes `at..` run by run; `write` makes up a run from its beginning.
+fn in_runs(
+    seed: u64,
+    at: u64,
+    unit: usize,
+    mut out: &mut [u8],
+    mut write: impl FnMut(&mut SmallRng, &mut [u8]),
+) {
+    let bytes = RUN * unit;
+    let mut run = at / bytes as u64;
+    #[expect(clippy::cast_possible_truncation, reason = "less than the bytes of a run")]
+    let mut before = (at % bytes as u64) as usize;
+    while !out.is_empty() {
+        let (part, behind) = out.split_at_mut(out.len().min(bytes - before));
+        // An odd factor: no two runs of a tensor have one seed.
+        let mut rng = SmallRng::seed_from_u64(seed ^ run.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        if before == 0 {
+            write(&mut rng, part);
+        } else {
+            let mut whole = vec![0; before + part.len()];
+            write(&mut rng, &mut whole);
+            part.copy_from_slice(&whole[before..]);
+        }
+        (out, run, before) = (behind, run + 1, 0);
     }
 }
 
