@@ -1,6 +1,7 @@
 //! What every engine that runs in this process gives: tokens in, logits out.
 
 use crate::error::ModelError;
+use crate::kv_state::KvState;
 use crate::spec::ModelSpec;
 use std::time::Duration;
 
@@ -53,6 +54,35 @@ pub trait Decoder: Send {
     /// # Errors
     /// [`ModelError`] of the engine.
     fn reset(&mut self) -> Result<(), ModelError>;
+
+    /// Keeps what is in the KV cache now, to be put back later. `None` where the engine cannot.
+    ///
+    /// # Errors
+    /// [`ModelError`] of the engine.
+    fn keep(&mut self) -> Result<Option<KvState>, ModelError> {
+        Ok(None)
+    }
+
+    /// Puts back what was kept, bit for bit; what is in the KV cache is forgotten. Logits are not
+    /// kept: a prefill has to follow.
+    ///
+    /// # Errors
+    /// [`ModelError::BadCall`] for what another engine kept.
+    fn restore(&mut self, _state: &KvState) -> Result<(), ModelError> {
+        Err(ModelError::BadCall { reason: "this engine keeps no state".into() })
+    }
+
+    /// The share of a layer's experts that the steps since the last prefill read, mean over layers
+    /// and steps; `None` without experts or steps, or where the engine does not count.
+    fn experts_read(&self) -> Option<f64> {
+        None
+    }
+
+    /// Bytes of weights that one step of so many sequences reads, of experts this share; without one
+    /// the share that is expected of an even router.
+    fn weights_per_step(&self, _sequences: usize, _experts_read: Option<f64>) -> u64 {
+        self.memory().weights_per_step
+    }
 
     /// Appends a prompt to each sequence; the first call after a reset fixes the batch.
     ///

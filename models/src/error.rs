@@ -173,7 +173,9 @@ pub enum ModelError {
         reason: String,
     },
     /// The tokenizer is absent or unreadable.
-    #[error("no usable tokenizer: {reason}; leave out --prompt to measure with random token ids")]
+    #[error(
+        "no usable tokenizer: {reason}; leave out --prompt or --text to measure with random token ids"
+    )]
     Tokenizer {
         /// What is wrong with it.
         reason: String,

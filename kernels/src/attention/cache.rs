@@ -209,7 +209,13 @@ impl KvCache {
         Stream { head_dim: self.head_dim, keys, values, key_scales, value_scales }
     }
 
-    fn region_bytes_per_token(&self) -> [usize; 4] {
+    /// Layers, key-value heads, values of a head.
+    pub(super) const fn shape(&self) -> (usize, usize, usize) {
+        (self.layers, self.kv_heads, self.head_dim)
+    }
+
+    /// Bytes that a position takes in each of the four regions of a stream.
+    pub(super) fn region_bytes_per_token(&self) -> [usize; 4] {
         let (codes, scales) =
             (self.kind.code_bytes(self.head_dim), self.kind.scale_bytes(self.head_dim));
         [codes, codes, scales, scales]

@@ -25,6 +25,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod cache;
+mod kept;
 mod layout;
 mod memory;
 mod merge;
@@ -49,6 +50,7 @@ use self::task::{Results, Task};
 use crate::isa::Isa;
 
 pub use self::cache::{KvCache, KvType};
+pub use self::kept::KvCopy;
 pub use self::merge::merge_parts;
 pub use self::scoring::Scoring;
 pub use self::scratch::AttentionScratch;

@@ -1,5 +1,6 @@
 //! The [`Decoder`] over fused passes.
 
+use super::largest::largest;
 use super::pass::Pass;
 use super::plan::{Plan, Row};
 use super::profile::Profile;
@@ -8,6 +9,7 @@ use super::weights::FusedWeights;
 use super::workspace::{Extent, Workspace};
 use crate::decoder::{Decoder, MemoryUse};
 use crate::error::ModelError;
+use crate::kv_state::{Content, KvState};
 use crate::nmse::nmse;
 use crate::spec::ModelSpec;
 use crate::stored::StoredTensors;
@@ -313,6 +315,33 @@ impl Decoder for FusedDecoder {
         Ok(())
     }
 
+    fn keep(&mut self) -> Result<Option<KvState>, ModelError> {
+        let copy = self.cache.copy(self.lengths.len(), self.depth());
+        let bytes = copy.bytes() as u64;
+        let content = Content::Fused { copy, lengths: self.lengths.clone() };
+        Ok(Some(KvState { content, bytes }))
+    }
+
+    fn restore(&mut self, state: &KvState) -> Result<(), ModelError> {
+        let Content::Fused { copy, lengths } = &state.content else {
+            let reason = "the state is that of another engine".into();
+            return Err(ModelError::BadCall { reason });
+        };
+        self.reset()?;
+        self.cache.put_back(copy);
+        self.lengths.clone_from(lengths);
+        Ok(())
+    }
+
+    fn experts_read(&self) -> Option<f64> {
+        // SAFETY: no pass runs: that takes a mutable borrow of the decoder.
+        unsafe { self.memory.choices.read() }.share_read()
+    }
+
+    fn weights_per_step(&self, sequences: usize, experts_read: Option<f64>) -> u64 {
+        self.weights.bytes(&self.spec, sequences, experts_read).1
+    }
+
     fn prefill(&mut self, prompts: &[&[u32]]) -> Result<(), ModelError> {
         self.check_tokens(prompts.iter().copied().flatten())?;
         self.admit(prompts.iter().map(|prompt| prompt.len()))?;
@@ -333,6 +362,8 @@ impl Decoder for FusedDecoder {
                 }
             }
         }
+        // What is counted from here on are steps.
+        self.memory.choices.get_mut().clear_tally();
         self.ready = true;
         Ok(())
     }
@@ -401,7 +432,7 @@ impl Decoder for FusedDecoder {
 
     fn memory(&self) -> MemoryUse {
         let sequences = self.lengths.len();
-        let (weights, weights_per_step) = self.weights.bytes(&self.spec, sequences);
+        let (weights, weights_per_step) = self.weights.bytes(&self.spec, sequences, None);
         let tokens: usize = self.lengths.iter().sum();
         MemoryUse {
             weights,
@@ -435,46 +466,12 @@ fn worse(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
-/// The place of the largest number; the first of equals.
-fn largest(values: &[f32]) -> u32 {
-    /// Numbers compared before the best so far is looked at: the compiler makes vectors of it.
-    const AT_ONCE: usize = 64;
-
-    let (mut best, mut place) = (f32::NEG_INFINITY, 0);
-    for (chunk, numbers) in values.chunks(AT_ONCE).enumerate() {
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        let (whole, rest) = numbers.as_chunks::<16>();
-        for sixteen in whole {
-            for (lane, number) in lanes.iter_mut().zip(sixteen) {
-                *lane = if *number > *lane { *number } else { *lane };
-            }
-        }
-        let maximum = lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
-        if maximum > best {
-            best = maximum;
-            let at = numbers.iter().position(|number| *number >= maximum).unwrap_or(0);
-            place = chunk * AT_ONCE + at;
-        }
-    }
-    u32::try_from(place).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::worse;
 
     #[test]
-    fn the_largest_is_found_wherever_it_is() {
-        for length in [1, 15, 16, 63, 64, 65, 200] {
-            for place in 0..length {
-                let mut values = vec![-1.0; length];
-                values[place] = 2.0;
-                assert_eq!(largest(&values) as usize, place, "of {length}");
-            }
-        }
-        assert_eq!(largest(&[1.0, 3.0, 3.0]), 1);
+    fn what_is_no_number_is_worse_than_any() {
         assert!(worse(f64::NAN, 1.0).is_nan() && worse(1.0, f64::NAN).is_nan());
-        // What is no number is never the largest.
-        assert_eq!(largest(&[f32::NAN, -5.0, f32::NAN]), 1);
     }
 }

@@ -7,6 +7,7 @@
 //! Not here: the arithmetic, which is in `freeweights-kernels`.
 
 mod decoder;
+mod largest;
 mod pass;
 mod plan;
 mod profile;

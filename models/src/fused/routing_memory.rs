@@ -22,12 +22,25 @@ pub(super) struct Choices {
     pub(super) of_rows: Vec<(usize, usize, f32)>,
     /// The row of each slot that is used.
     pub(super) rows: Vec<(usize, usize)>,
+    /// Experts that were chosen so far, and those there were to choose from.
+    tally: (u64, u64),
     counts: Vec<usize>,
     chosen: Vec<(usize, f32)>,
     scratch: Scratch,
 }
 
 impl Choices {
+    /// Begins to count the experts that are read anew.
+    pub(super) fn clear_tally(&mut self) {
+        self.tally = (0, 0);
+    }
+
+    /// The share of a layer's experts that was read since, mean over layers and passes.
+    pub(super) fn share_read(&self) -> Option<f64> {
+        let (read, all) = self.tally;
+        (all > 0).then(|| read as f64 / all as f64)
+    }
+
     /// Makes room for so many rows, so that choosing allocates nothing.
     pub(super) fn reserve(&mut self, rows: usize, experts: &Experts) {
         let chosen = rows * experts.active;
@@ -78,6 +91,8 @@ impl Choices {
                 (*count, slot) = (slot, slot + *count);
             }
         }
+        self.tally.0 += self.experts.len() as u64;
+        self.tally.1 += experts.count as u64;
         self.rows.clear();
         for (at, (place, expert, _)) in self.of_rows.iter_mut().enumerate() {
             *place += self.counts[*expert];
@@ -135,6 +150,12 @@ mod tests {
         let places: Vec<(usize, usize)> = choices.of_rows.iter().map(|c| (c.0, c.1)).collect();
         assert_eq!(places, [(second, 2), (0, 0), (1, 0), (second + 1, 2)]);
         assert_eq!(choices.rows, [(second, 0), (0, 0), (1, 1), (second + 1, 1)]);
+        // Two of three experts, and again in the next layer all of them.
+        assert!((choices.share_read().unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        choices.make(&experts, 2, &[1.0, 2.0, 0.0, 2.0, 0.0, 1.0], None, None);
+        assert!((choices.share_read().unwrap() - 5.0 / 6.0).abs() < 1e-12);
+        choices.clear_tally();
+        assert_eq!(choices.share_read(), None);
         // Dealt out in turn: experts 0 and 1, then 2 and 0.
         choices.make(&experts, 2, &logits, None, Some(&|row| row));
         let dealt: Vec<usize> = choices.of_rows.iter().map(|c| c.1).collect();

@@ -192,6 +192,16 @@ impl Attention {
         })
     }
 
+    pub(super) fn caches(&self) -> Vec<Cache> {
+        vec![self.keys.clone(), self.values.clone()]
+    }
+
+    pub(super) fn set_caches(&mut self, caches: &[Cache]) {
+        if let [keys, values] = caches {
+            (self.keys, self.values) = (keys.clone(), values.clone());
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.keys = Cache::new(2, CACHE_STEP);
         self.values = Cache::new(2, CACHE_STEP);

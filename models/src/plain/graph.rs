@@ -11,6 +11,7 @@ use crate::spec::ModelSpec;
 use crate::stored::StoredTensors;
 use crate::tensors::{Part, Role};
 use candle_core::{DType, Device, IndexOp, Result, Tensor};
+use candle_nn::kv_cache::Cache;
 use std::collections::HashMap;
 
 /// A model in memory.
@@ -128,6 +129,26 @@ impl Graph {
     ) -> Result<Tensor> {
         let all = self.residual(tokens, position, whole)?.squeeze(0)?.contiguous()?;
         self.head(&all)
+    }
+
+    /// The KV cache of each layer. The tensors are shared: whoever appends to one of them writes
+    /// behind what all of them have.
+    pub(super) fn caches(&self) -> Vec<Vec<Cache>> {
+        let of = |layer: &Layer| match &layer.attention {
+            Attending::Grouped(attention) => attention.caches(),
+            Attending::Latent(attention) => attention.caches(),
+        };
+        self.layers.iter().map(of).collect()
+    }
+
+    /// Puts back what [`caches`](Self::caches) gave.
+    pub(super) fn set_caches(&mut self, caches: &[Vec<Cache>]) {
+        for (layer, caches) in self.layers.iter_mut().zip(caches) {
+            match &mut layer.attention {
+                Attending::Grouped(attention) => attention.set_caches(caches),
+                Attending::Latent(attention) => attention.set_caches(caches),
+            }
+        }
     }
 
     /// Empties the KV cache.

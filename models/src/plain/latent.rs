@@ -61,6 +61,16 @@ impl LatentAttention {
         })
     }
 
+    pub(super) fn caches(&self) -> Vec<Cache> {
+        vec![self.cache.clone()]
+    }
+
+    pub(super) fn set_caches(&mut self, caches: &[Cache]) {
+        if let [cache] = caches {
+            self.cache = cache.clone();
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.cache = Cache::new(2, CACHE_STEP);
     }

@@ -15,9 +15,10 @@ pub use load::Matrices;
 
 use crate::decoder::{Decoder, MemoryUse};
 use crate::error::ModelError;
+use crate::kv_state::{Content, KvState};
 use crate::spec::ModelSpec;
 use crate::stored::StoredTensors;
-use crate::tensors::Role;
+use crate::tensors::{Role, TensorSpec};
 use candle_core::{D, DType, Device, Tensor};
 use graph::Graph;
 use std::collections::HashMap;
@@ -124,6 +125,27 @@ impl Decoder for PlainDecoder {
         Ok(())
     }
 
+    fn keep(&mut self) -> Result<Option<KvState>, ModelError> {
+        let bytes = self.memory().kv_cache;
+        let (layers, batch, depth) = (self.graph.caches(), self.batch, self.depth);
+        Ok(Some(KvState { content: Content::Plain { layers, batch, depth }, bytes }))
+    }
+
+    fn restore(&mut self, state: &KvState) -> Result<(), ModelError> {
+        let Content::Plain { layers, batch, depth } = &state.content else {
+            let reason = "the state is that of another engine".into();
+            return Err(ModelError::BadCall { reason });
+        };
+        self.graph.set_caches(layers);
+        (self.batch, self.depth, self.logits) = (*batch, *depth, None);
+        Ok(())
+    }
+
+    fn weights_per_step(&self, sequences: usize, experts_read: Option<f64>) -> u64 {
+        let held = |tensor: &TensorSpec| self.held.get(&tensor.role).copied().unwrap_or(0);
+        self.spec.step_bytes(sequences, experts_read, held)
+    }
+
     fn prefill(&mut self, prompts: &[&[u32]]) -> Result<(), ModelError> {
         let bad = |reason: &str| Err(ModelError::BadCall { reason: reason.into() });
         let Some(length) = prompts.first().map(|prompt| prompt.len()) else {
@@ -183,9 +205,7 @@ impl Decoder for PlainDecoder {
     fn memory(&self) -> MemoryUse {
         MemoryUse {
             weights: self.held.values().sum(),
-            weights_per_step: self
-                .spec
-                .step_bytes(self.batch, |tensor| self.held.get(&tensor.role).copied().unwrap_or(0)),
+            weights_per_step: self.weights_per_step(self.batch, None),
             kv_cache: self.kv_bytes_per_token() * (self.batch * self.depth) as u64,
             workspace: 0,
         }

@@ -37,12 +37,19 @@ impl ModelSpec {
     /// [expected](crate::Experts::expected_share).
     #[must_use]
     pub fn weight_bytes_per_step(&self, quant: Quant, sequences: usize) -> u64 {
-        self.step_bytes(sequences, |tensor| tensor.bytes(quant))
+        self.step_bytes(sequences, None, |tensor| tensor.bytes(quant))
     }
 
-    /// As [`weight_bytes_per_step`](Self::weight_bytes_per_step), of tensors of any size.
-    pub(crate) fn step_bytes(&self, sequences: usize, bytes: impl Fn(&TensorSpec) -> u64) -> u64 {
-        let share = self.experts.as_ref().map_or(1.0, |e| e.expected_share(sequences.max(1)));
+    /// As [`weight_bytes_per_step`](Self::weight_bytes_per_step), of tensors of any size, and of
+    /// experts the share that was seen to be read, where it was.
+    pub(crate) fn step_bytes(
+        &self,
+        sequences: usize,
+        experts_read: Option<f64>,
+        bytes: impl Fn(&TensorSpec) -> u64,
+    ) -> u64 {
+        let expected = |e: &crate::Experts| e.expected_share(sequences.max(1));
+        let share = experts_read.or(self.experts.as_ref().map(expected)).unwrap_or(1.0);
         let read = |tensor: &TensorSpec| match tensor.role {
             Role::Embedding if !self.tied_embeddings => 0,
             #[expect(

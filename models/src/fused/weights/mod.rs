@@ -127,8 +127,13 @@ impl FusedWeights {
     }
 
     /// Bytes of all weights as packed, and of those that a decode step of so many sequences reads,
-    /// of the experts the share that is expected.
-    pub(super) fn bytes(&self, spec: &ModelSpec, sequences: usize) -> (u64, u64) {
+    /// of the experts the share that was seen to be read, or else the one that is expected.
+    pub(super) fn bytes(
+        &self,
+        spec: &ModelSpec,
+        sequences: usize,
+        experts_read: Option<f64>,
+    ) -> (u64, u64) {
         let norm = self.output_norm.len() * size_of::<f32>();
         let (mut always, mut experts) = (norm + self.head().bytes(), 0);
         for layer in &self.layers {
@@ -136,7 +141,8 @@ impl FusedWeights {
             (always, experts) = (always + own, experts + of_experts);
         }
         let unread = if self.output.is_some() { self.embedding.bytes() } else { 0 };
-        let share = spec.experts.as_ref().map_or(1.0, |e| e.expected_share(sequences.max(1)));
+        let expected = |e: &crate::Experts| e.expected_share(sequences.max(1));
+        let share = experts_read.or(spec.experts.as_ref().map(expected)).unwrap_or(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
