@@ -7,10 +7,12 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Everything went well.
     Good,
-    /// Some rows failed or were cut short.
+    /// Some rows failed or were cut short, or something compared is worse.
     SomeFailed,
     /// Bad usage or bad input; standard error says what to do next.
     BadInput,
+    /// What was asked cannot be told from these measurements.
+    Inconclusive,
 }
 
 impl From<Exit> for ExitCode {
@@ -19,6 +21,7 @@ impl From<Exit> for ExitCode {
             Exit::Good => 0,
             Exit::SomeFailed => 1,
             Exit::BadInput => 2,
+            Exit::Inconclusive => 3,
         })
     }
 }

@@ -5,13 +5,20 @@
 
 mod catalogue;
 mod commands;
+mod dry_run;
+mod eta;
 mod exit;
+mod keeping;
 mod lists;
+mod manifest;
 mod measuring;
+mod opening;
 mod print;
 mod progress;
 mod results;
 mod roofline;
+mod suite;
+mod watching;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
@@ -35,9 +42,10 @@ Examples:
   freeweights bench model.gguf --isl 512 --osl 128 --batch 1,4,16
   freeweights cost RESULTS --set demand.requests_per_day=50000
   freeweights cost llama-bench.csv --map cpu_cores=16
+  freeweights compare BEFORE AFTER
   freeweights prices llama-3.1-8b
 
-Exit status: 0 good, 1 some cases failed, 2 bad usage or bad input, 3 inconclusive.";
+Exit status: 0 good, 1 some cases failed or are worse, 2 bad usage or bad input, 3 inconclusive.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -47,6 +55,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// What measured records cost, beside API prices.
     Cost(commands::cost::CostArgs),
+    /// Whether a run is better or worse than another, and runs over time.
+    Compare(commands::compare::CompareArgs),
     /// The output of llama-bench, vLLM, GuideLLM and others, as a run.
     Import(commands::import::ImportArgs),
     /// What models cost and earned: each by itself, and the company.
@@ -57,6 +67,8 @@ enum Command {
     Verify(commands::verify::VerifyArgs),
     /// Known models: sizes, and whether they fit here.
     Models(commands::models::ModelsArgs),
+    /// Known plans: named suites of cases.
+    Plans(commands::plans::PlansArgs),
     /// Known API prices, with dates and sources.
     Prices(commands::prices::PricesArgs),
     /// Write a completion script for a shell.
@@ -73,11 +85,13 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Ledger(args) => commands::ledger::run(&args),
         Command::Hardware(args) => commands::hardware::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Models(args) => commands::models::run(&args),
+        Command::Plans(args) => commands::plans::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

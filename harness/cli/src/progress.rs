@@ -4,13 +4,18 @@ use crate::print;
 use freeweights_models as models;
 use freeweights_record::units::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A bar over the cases of a run.
+/// How often a line is written where no bar can be drawn.
+const LINES: Duration = Duration::from_secs(30);
+
+/// A bar over the cases of a run; where standard error is no terminal, a line now and then.
 pub struct Progress {
     bar: ProgressBar,
+    /// When the last line was written; `None` on a terminal.
+    last_line: Cell<Option<Instant>>,
 }
 
 impl Progress {
@@ -21,7 +26,7 @@ impl Progress {
             ProgressStyle::with_template("{spinner} [{elapsed}] {pos}/{len} cases {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar }
+        Self::with(bar)
     }
 
     /// A spinner for something without parts.
@@ -29,7 +34,7 @@ impl Progress {
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(250));
         bar.set_message(message.to_owned());
-        Self { bar }
+        Self::with(bar)
     }
 
     /// A bar over the bytes of a file.
@@ -39,7 +44,7 @@ impl Progress {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
         bar.set_message(message.to_owned());
-        Self { bar }
+        Self::with(bar)
     }
 
     /// So many bytes of so many.
@@ -48,9 +53,31 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    fn with(bar: ProgressBar) -> Self {
+        let lines = (!std::io::stderr().is_terminal()).then(Instant::now);
+        Self { bar, last_line: Cell::new(lines) }
+    }
+
+    /// There are so many cases by now.
+    pub fn cover(&self, cases: usize) {
+        self.bar.set_length(cases as u64);
+    }
+
     /// Says what is going on.
     pub fn say(&self, message: String) {
+        if let Some(last) = self.last_line.get()
+            && last.elapsed() >= LINES
+        {
+            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            print::note(&format!("{done} of {all} cases; {message}"));
+            self.last_line.set(Some(Instant::now()));
+        }
         self.bar.set_message(message);
+    }
+
+    /// Writes a line above the bar.
+    pub fn note(&self, line: &str) {
+        self.bar.suspend(|| print::note(line));
     }
 
     /// One case is over.

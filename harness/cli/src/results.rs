@@ -58,6 +58,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> anyhow::Result<Measurements> 
     let named = |what: &str| format!("{}: {what}", path.display());
     let mut read = read_results(path, options).with_context(|| path.display().to_string())?;
     read.skipped.iter_mut().for_each(|message| *message = named(message));
+    read.notes.iter().for_each(|note| print::note(&named(note)));
     Ok(read)
 }
 

@@ -2,6 +2,7 @@
 
 use freeweights_record::Shape;
 use freeweights_record::units::Tokens;
+use std::collections::HashSet;
 use std::fmt;
 
 /// One cell of a sweep.
@@ -15,6 +16,32 @@ pub struct Case {
     pub depth: u32,
     /// Sequences stepped together.
     pub batch: u32,
+    /// What each sequence reads.
+    pub prompts: Prompts,
+}
+
+/// What the sequences of a case read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Prompts {
+    /// Seeded random token ids, other ones in every sequence and repetition.
+    #[default]
+    Random,
+    /// Cut from a text at seeded places, other ones in every sequence and repetition.
+    Text,
+    /// The same given text in every sequence.
+    Fixed,
+}
+
+impl Prompts {
+    /// As in the column `prompts`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Text => "text",
+            Self::Fixed => "fixed",
+        }
+    }
 }
 
 impl Case {
@@ -37,7 +64,11 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "isl{}-osl{}-d{}-b{}", self.isl, self.osl, self.depth, self.batch)
+        write!(f, "isl{}-osl{}-d{}-b{}", self.isl, self.osl, self.depth, self.batch)?;
+        match self.prompts {
+            Prompts::Random => Ok(()),
+            prompts => write!(f, "-{}", prompts.name()),
+        }
     }
 }
 
@@ -52,6 +83,8 @@ pub struct Grid {
     pub depth: Vec<u32>,
     /// Batches.
     pub batch: Vec<u32>,
+    /// What is read.
+    pub prompts: Vec<Prompts>,
 }
 
 impl Grid {
@@ -63,14 +96,19 @@ impl Grid {
             for &osl in &self.osl {
                 for &depth in &self.depth {
                     for &batch in &self.batch {
-                        let case = Case { isl, osl, depth, batch };
-                        if !cases.contains(&case) {
-                            cases.push(case);
-                        }
+                        cases.extend(self.prompts.iter().map(|&prompts| Case {
+                            isl,
+                            osl,
+                            depth,
+                            batch,
+                            prompts,
+                        }));
                     }
                 }
             }
         }
+        let mut seen = HashSet::new();
+        cases.retain(|case| seen.insert(*case));
         cases
     }
 }
@@ -81,7 +119,13 @@ mod tests {
 
     #[test]
     fn lists_become_their_cross_product() {
-        let grid = Grid { isl: vec![8, 16], osl: vec![4], depth: vec![0], batch: vec![1, 2, 1] };
+        let grid = Grid {
+            isl: vec![8, 16],
+            osl: vec![4],
+            depth: vec![0],
+            batch: vec![1, 2, 1],
+            prompts: vec![Prompts::Random],
+        };
         let names: Vec<_> = grid.cases().iter().map(ToString::to_string).collect();
         assert_eq!(
             names,
@@ -91,6 +135,9 @@ mod tests {
 
     #[test]
     fn the_last_token_is_not_fed() {
-        assert_eq!(Case { isl: 8, osl: 4, depth: 2, batch: 1 }.tokens_held(), 2 + 8 + 3);
+        assert_eq!(
+            Case { isl: 8, osl: 4, depth: 2, batch: 1, prompts: Prompts::Text }.tokens_held(),
+            2 + 8 + 3
+        );
     }
 }

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use freeweights_models::ModelError;
 use freeweights_record::Weights;
-use freeweights_record::units::{Bytes, Flops, Seconds};
+use freeweights_record::units::{Bytes, Flops, Fraction, Seconds};
 use thiserror::Error;
 
 /// Why a case could not be run. It becomes a row; the sweep goes on.
@@ -37,6 +37,16 @@ pub enum EngineError {
         /// What would fit.
         advice: String,
     },
+    /// There is less text than a case reads in a row.
+    #[error(
+        "the text has {there} tokens, and this case needs {wanted} in a row; give a longer text with --text, or lower --isl or --depth"
+    )]
+    ShortText {
+        /// Tokens of the text.
+        there: usize,
+        /// Tokens of a prompt, or of what stands in front of it.
+        wanted: u32,
+    },
     /// Told to fail by a test's script.
     #[error("{0}")]
     Scripted(String),
@@ -54,6 +64,8 @@ pub struct Check {
 /// The stopwatch's reading of one repetition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
+    /// Start of the timed region, on the engine's own clock.
+    pub started: Seconds,
     /// Prompt in, logits of the last position out, device synchronised.
     pub prefill: Seconds,
     /// Start to first token picked.
@@ -106,6 +118,10 @@ pub struct ModelFacts {
     pub load: Option<Seconds>,
     /// Growth of resident memory while loading.
     pub rss_weights: Option<Bytes>,
+    /// Highest resident memory while loading.
+    pub rss_load_peak: Option<Bytes>,
+    /// Resident pages of mapped files after loading.
+    pub rss_file: Option<Bytes>,
 }
 
 /// Something that runs a model and times it.
@@ -137,8 +153,18 @@ pub trait Engine {
     /// Bytes of the KV cache when the case ends.
     fn kv_bytes(&self, case: &Case) -> Option<Bytes>;
 
+    /// Bytes of the buffers that it keeps now beside weights and KV cache; `None` where it allocates
+    /// them as it goes.
+    fn workspace_bytes(&self) -> Option<Bytes>;
+
     /// Bytes one decode step in the middle of the case must read.
     fn decode_bytes_per_step(&self, case: &Case) -> Option<Bytes>;
+
+    /// The share of a layer's experts that a decode step of the case read, mean over layers and
+    /// steps of all its samples; `None` without experts, or where nobody counts.
+    fn experts_read(&self, _case: &Case) -> Option<Fraction> {
+        None
+    }
 
     /// Operations of the whole batch's prefill.
     fn prefill_flops(&self, case: &Case) -> Option<Flops>;

@@ -161,6 +161,7 @@ pub(crate) fn shorter(per_token: u64, context: u64, case: &Case, room: u64) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Prompts;
     use freeweights_kernels::attention::KvType;
     use freeweights_models::Preset;
 
@@ -178,7 +179,7 @@ mod tests {
         }
     }
 
-    const CASE: Case = Case { isl: 8, osl: 3, depth: 0, batch: 2 };
+    const CASE: Case = Case { isl: 8, osl: 3, depth: 0, batch: 2, prompts: Prompts::Random };
 
     fn refused(available: u64) -> String {
         fit(&small(), &CASE, Bytes::new(available)).unwrap_err().to_string()

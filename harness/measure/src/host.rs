@@ -1,8 +1,10 @@
 //! What the machine is, and what it is doing.
 
 use crate::cgroup;
+use crate::condition;
+use crate::tree::Tree;
 use freeweights_record::Host;
-use freeweights_record::units::{Bytes, Megahertz, Percent};
+use freeweights_record::units::{Bytes, Megahertz, Seconds};
 use std::fs;
 use sysinfo::System;
 
@@ -15,8 +17,9 @@ pub fn capture_host() -> Host {
         system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
     }
     let system = system.as_ref();
+    let tree = Tree::here();
     let known = |text: String| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-    Host {
+    let mut host = Host {
         os: System::long_os_version().ok().and_then(known),
         kernel: System::kernel_version().ok(),
         cpu_model: system
@@ -34,14 +37,15 @@ pub fn capture_host() -> Host {
             .map(|system| Bytes::new(system.total_memory()))
             .filter(|bytes| bytes.get() > 0),
         memory_available_bytes: available_memory(),
-        governor: first_word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         transparent_huge_pages: fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
             .ok()
             .and_then(|text| bracketed(&text)),
         virtualised: fs::read_to_string("/proc/cpuinfo").ok().map(|text| is_virtual(&text)),
         load_average_1m: System::load_average().ok().map(|load| load.one),
-        ceilings: None,
-    }
+        ..Host::default()
+    };
+    condition::describe(&tree, &mut host);
+    host
 }
 
 /// Memory that this process can have without swapping: what the machine has free, or less where a
@@ -79,8 +83,7 @@ pub fn resident_memory() -> Option<Bytes> {
 }
 
 /// The kernel's page size, from the auxiliary vector: entry 6, `AT_PAGESZ`.
-#[cfg(target_os = "linux")]
-fn page_size() -> u64 {
+pub(crate) fn page_size() -> u64 {
     static SIZE: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
     *SIZE.get_or_init(|| {
         let vector = fs::read("/proc/self/auxv").unwrap_or_default();
@@ -143,7 +146,7 @@ impl HostProbe {
     }
 
     /// First line of `/proc/stat`: user nice system idle iowait irq softirq steal and two more.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.lines().next()?.split_whitespace();
         if words.next() != Some("cpu") {
             return None;
@@ -153,17 +156,23 @@ impl HostProbe {
         Some(Self { total: ticks.iter().take(8).sum(), steal: *ticks.get(7)? })
     }
 
+    /// Time the hypervisor gave to others since the machine was started.
+    #[must_use]
+    pub(crate) fn stolen(self) -> Seconds {
+        ticks(self.steal)
+    }
+
     /// Ticks since `earlier`: all, and those the hypervisor gave to others.
     #[must_use]
     pub fn since(self, earlier: Self) -> (u64, u64) {
         (self.total.saturating_sub(earlier.total), self.steal.saturating_sub(earlier.steal))
     }
+}
 
-    /// Share of stolen ticks; `None` where too few ticks passed to tell.
-    #[must_use]
-    pub fn steal_percent(total: u64, steal: u64) -> Option<Percent> {
-        (total >= 100).then(|| Percent::new(100.0 * steal as f64 / total as f64))
-    }
+/// The time of so many ticks of `/proc/stat`: hundredths of a second on every Linux.
+#[must_use]
+pub(crate) fn ticks(count: u64) -> Seconds {
+    Seconds::new(count as f64 / 100.0)
 }
 
 /// Mean clock of the CPUs, as the kernel tells it.
@@ -172,7 +181,7 @@ pub(crate) fn clock() -> Option<Megahertz> {
     mean_clock(&fs::read_to_string("/proc/cpuinfo").ok()?)
 }
 
-fn mean_clock(cpuinfo: &str) -> Option<Megahertz> {
+pub(crate) fn mean_clock(cpuinfo: &str) -> Option<Megahertz> {
     let clocks: Vec<Megahertz> = cpuinfo
         .lines()
         .filter(|line| line.starts_with("cpu MHz"))
@@ -191,8 +200,7 @@ mod tests {
         let after = HostProbe::parse("cpu  180 0 60 880 10 0 5 65 7 0").unwrap();
         // 80 + 10 + 80 + 30 = 200 ticks, 30 of them stolen
         assert_eq!(after.since(before), (200, 30));
-        assert_eq!(HostProbe::steal_percent(200, 30), Some(Percent::new(15.0)));
-        assert_eq!(HostProbe::steal_percent(3, 1), None);
+        assert_eq!(ticks(30), Seconds::new(0.3));
         assert_eq!(HostProbe::parse("intr 1 2 3"), None);
     }
 

@@ -2,7 +2,9 @@
 
 use crate::engine::{EngineInfo, ModelFacts};
 use crate::host::resident_memory;
-use crate::local::{LocalEngine, Prompt};
+use crate::local::LocalEngine;
+use crate::memory::{HighWater, Resident};
+use crate::reading::Reading;
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_models::{
@@ -45,6 +47,12 @@ pub struct LoadRequest {
     pub quant: Option<Quant>,
     /// Text to continue in place of random token ids.
     pub prompt: Option<String>,
+    /// Text that prompts are cut from.
+    pub text: Option<String>,
+    /// Seed of what stands in the KV cache in front of prompts.
+    pub seed: u64,
+    /// SHA-256 of its files, where it is known already.
+    pub sha256: Option<String>,
 }
 
 impl InProcess {
@@ -103,6 +111,8 @@ pub struct Ready {
     pub tokenizer: Result<TextTokenizer, ModelError>,
     /// Token ids of the prompt, where one was given.
     pub prompt_tokens: Option<u32>,
+    /// Token ids of the text, where one was given.
+    pub text_tokens: Option<usize>,
 }
 
 /// Loads a model into an engine.
@@ -115,15 +125,19 @@ pub struct Ready {
 pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Ready, ModelError> {
     let device = open_device(&request.device)?;
     let found = inspect(&request.model, progress)?;
-    let sha256 = sha256_of(&found.origin)?;
+    let sha256 = match &request.sha256 {
+        Some(known) => Some(known.clone()),
+        None => sha256_of(&found.origin)?,
+    };
 
-    let (before, started) = (resident_memory(), Instant::now());
+    let (before, mark, started) = (resident_memory(), HighWater::begin(), Instant::now());
     let loaded =
         load_decoder(request.engine, &request.model, request.quant, &device, request.threads)?;
     let took = Seconds::from_duration(started.elapsed());
     let rss_weights = resident_memory()
         .zip(before)
         .map(|(after, before)| Bytes::new(after.get().saturating_sub(before.get())));
+    let (rss_load_peak, resident) = (mark.peak(), Resident::now());
 
     let (info, decoder) = (loaded.info, loaded.decoder);
     let memory = decoder.memory();
@@ -144,6 +158,8 @@ pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Rea
         kv_dtype: Some(decoder.kv_dtype().into()),
         load: Some(took),
         rss_weights,
+        rss_load_peak,
+        rss_file: resident.map(|resident| resident.of_files),
     };
     let engine_info = EngineInfo {
         engine: request.engine.name().into(),
@@ -152,19 +168,27 @@ pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Rea
         threads: u32::try_from(request.threads.get()).ok(),
         model: facts,
     };
-    let ids = match (&request.prompt, &loaded.tokenizer) {
-        (None, _) => None,
-        (Some(text), Ok(tokenizer)) => Some(tokenizer.encode(text)?),
-        (Some(_), Err(error)) => return Err(ModelError::Tokenizer { reason: error.to_string() }),
+    let encode = |text: &Option<String>| match (text, &loaded.tokenizer) {
+        (None, _) => Ok(None),
+        (Some(text), Ok(tokenizer)) => tokenizer.encode(text).map(Some),
+        (Some(_), Err(ModelError::Tokenizer { reason })) => {
+            Err(ModelError::Tokenizer { reason: reason.clone() })
+        }
+        (Some(_), Err(error)) => Err(ModelError::Tokenizer { reason: error.to_string() }),
     };
-    if ids.as_ref().is_some_and(Vec::is_empty) {
-        return Err(ModelError::Tokenizer { reason: "the prompt has no tokens".into() });
+    let (fixed, text) = (encode(&request.prompt)?, encode(&request.text)?);
+    for (ids, what) in [(&fixed, "prompt"), (&text, "text")] {
+        if ids.as_ref().is_some_and(Vec::is_empty) {
+            return Err(ModelError::Tokenizer { reason: format!("the {what} has no tokens") });
+        }
     }
-    let prompt_tokens = ids.as_ref().and_then(|ids| u32::try_from(ids.len()).ok());
-    let prompt = ids.map_or(Prompt::Random, Prompt::Fixed);
+    let prompt_tokens = fixed.as_ref().and_then(|ids| u32::try_from(ids.len()).ok());
+    let text_tokens = text.as_ref().map(Vec::len);
+    let reading = Reading { seed: request.seed, fixed, text };
     Ok(Ready {
-        engine: LocalEngine::new(decoder, engine_info, prompt),
+        engine: LocalEngine::new(decoder, engine_info, reading),
         tokenizer: loaded.tokenizer,
         prompt_tokens,
+        text_tokens,
     })
 }

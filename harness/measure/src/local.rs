@@ -4,22 +4,16 @@ use crate::case::Case;
 use crate::engine::{Check, Engine, EngineError, EngineInfo, Timing};
 use crate::fit::shorter;
 use crate::host::available_memory;
+use crate::prefixes::Prefixes;
+use crate::reading::Reading;
 use freeweights_models::{Decoder, ModelError, ModelSpec};
 use freeweights_record::metric;
-use freeweights_record::units::{Bytes, Flops, Seconds, Tokens};
+use freeweights_record::stats::mean;
+use freeweights_record::units::{Bytes, Flops, Fraction, Seconds, Tokens};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-
-/// What a case reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prompt {
-    /// Seeded random token ids of exact length, other ones in every sequence and repetition.
-    Random,
-    /// The same token ids in every sequence.
-    Fixed(Vec<u32>),
-}
 
 /// Normalised mean squared error up to which fast kernels are right: eight-bit activations and
 /// sixteen-bit keys and values make some 1e-5.
@@ -29,26 +23,45 @@ const MOST_ERROR: f64 = 1e-3;
 pub struct LocalEngine {
     decoder: Box<dyn Decoder>,
     info: EngineInfo,
-    prompt: Prompt,
+    reading: Reading,
+    prefixes: Prefixes,
     started: Instant,
+    /// What its clock showed when it started.
+    clock: Seconds,
     /// Token ids the last sample wrote, first sequence only.
     last_output: Vec<u32>,
     /// Error of the kernels' check, by batch.
     checks: HashMap<u32, f64>,
+    /// Shares of experts that samples read, by case.
+    experts_read: HashMap<Case, Vec<Fraction>>,
 }
 
 impl LocalEngine {
     /// Wraps a loaded decoder.
     #[must_use]
-    pub fn new(decoder: Box<dyn Decoder>, info: EngineInfo, prompt: Prompt) -> Self {
+    pub fn new(decoder: Box<dyn Decoder>, info: EngineInfo, reading: Reading) -> Self {
         Self {
             decoder,
             info,
-            prompt,
+            reading,
+            prefixes: Prefixes::default(),
             started: Instant::now(),
+            clock: Seconds::new(0.0),
             last_output: Vec::new(),
             checks: HashMap::new(),
+            experts_read: HashMap::new(),
         }
+    }
+
+    /// Memory that kept KV states take now, and how often one was put back in place of a fill.
+    #[must_use]
+    pub fn kept(&self) -> (Bytes, u64) {
+        (self.prefixes.bytes(), self.prefixes.restored())
+    }
+
+    /// Has the clock show this now: the time since the run began.
+    pub fn set_clock(&mut self, now: Seconds) {
+        (self.started, self.clock) = (Instant::now(), now);
     }
 
     /// Token ids the last sample wrote into its first sequence.
@@ -68,39 +81,34 @@ impl LocalEngine {
         self.decoder.profile()
     }
 
-    fn prompts(&self, case: &Case, rng: &mut SmallRng) -> Vec<Vec<u32>> {
-        let random = |rng: &mut SmallRng| random_ids(rng, case.isl, self.decoder.spec().vocab);
-        (0..case.batch)
-            .map(|_| match &self.prompt {
-                Prompt::Random => random(rng),
-                Prompt::Fixed(ids) => ids.clone(),
-            })
-            .collect()
-    }
-
-    /// Fills the cache up to the depth of the case, untimed.
-    fn fill(&mut self, case: &Case, rng: &mut SmallRng) -> Result<(), ModelError> {
+    /// Fills the cache up to the depth of the case, untimed: with the same tokens in every
+    /// repetition, so that what was kept of an earlier one can be put back.
+    fn fill(&mut self, case: &Case) -> Result<(), ModelError> {
         self.decoder.reset()?;
         let held = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
         self.decoder.reserve(case.batch as usize, held)?;
-        if case.depth > 0 {
-            let vocab = self.decoder.spec().vocab;
-            let past: Vec<Vec<u32>> =
-                (0..case.batch).map(|_| random_ids(rng, case.depth, vocab)).collect();
+        if case.depth > 0 && !self.prefixes.restore(self.decoder.as_mut(), case)? {
+            let past = self.reading.prefix(case, self.decoder.spec().vocab);
             self.decoder.prefill(&slices(&past))?;
+            // What a device has free is not known.
+            if self.info.device == "cpu"
+                && let Some(free) = available_memory()
+            {
+                self.prefixes.keep(self.decoder.as_mut(), case, free)?;
+            }
         }
         self.decoder.synchronize()
     }
 }
 
-/// Seeded random token ids, as [`Prompt::Random`] has them.
+/// Seeded random token ids.
 #[must_use]
 pub fn random_tokens(length: usize, vocab: usize, seed: u64) -> Vec<u32> {
     let length = u32::try_from(length).unwrap_or(u32::MAX);
     random_ids(&mut SmallRng::seed_from_u64(seed), length, vocab)
 }
 
-fn random_ids(rng: &mut SmallRng, length: u32, vocab: usize) -> Vec<u32> {
+pub(crate) fn random_ids(rng: &mut SmallRng, length: u32, vocab: usize) -> Vec<u32> {
     let vocab = u32::try_from(vocab).unwrap_or(u32::MAX);
     (0..length).map(|_| rng.random_range(0..vocab)).collect()
 }
@@ -115,10 +123,12 @@ impl Engine for LocalEngine {
     }
 
     fn now(&self) -> Seconds {
-        Seconds::from_duration(self.started.elapsed())
+        self.clock + Seconds::from_duration(self.started.elapsed())
     }
 
     fn admit(&mut self, case: &Case) -> Result<(), EngineError> {
+        self.reading.check(case)?;
+        self.prefixes.expect_one_more();
         let wanted = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
         let limit = self.decoder.max_context();
         if wanted > limit {
@@ -155,12 +165,12 @@ impl Engine for LocalEngine {
 
     fn sample(&mut self, case: &Case, seed: u64) -> Result<Timing, EngineError> {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let prompts = self.prompts(case, &mut rng);
+        let prompts = self.reading.prompts(case, self.decoder.spec().vocab, &mut rng);
         let prompts = slices(&prompts);
         let mut picked = Vec::with_capacity(prompts.len());
         let mut marks = Vec::with_capacity(case.osl as usize);
         let mut output = Vec::with_capacity(case.osl as usize);
-        self.fill(case, &mut rng)?;
+        self.fill(case)?;
 
         // The timed region: inputs ready, device idle before, synchronised after. The greedy pick is
         // inside, as every generated token needs one; end-of-sequence is ignored.
@@ -183,8 +193,12 @@ impl Engine for LocalEngine {
             return Err(EngineError::Diverged);
         }
         self.last_output = output;
+        if let Some(share) = self.decoder.experts_read() {
+            self.experts_read.entry(*case).or_default().push(Fraction::new(share));
+        }
         let since = |a: Instant, b: Instant| Seconds::from_duration(b - a);
         Ok(Timing {
+            started: self.clock + since(self.started, start),
             prefill: since(start, prefilled),
             ttft: since(start, marks[0]),
             gaps: marks.windows(2).map(|pair| since(pair[0], pair[1])).collect(),
@@ -201,14 +215,27 @@ impl Engine for LocalEngine {
         Some(Bytes::new(per_token) * case.tokens_held() * u64::from(case.batch))
     }
 
+    fn workspace_bytes(&self) -> Option<Bytes> {
+        Some(Bytes::new(self.decoder.memory().workspace)).filter(|bytes| bytes.get() > 0)
+    }
+
     fn decode_bytes_per_step(&self, case: &Case) -> Option<Bytes> {
         let middle = u64::from(case.depth) + u64::from(case.isl) + u64::from(case.osl / 2);
         Some(metric::decode_bytes_per_step(
-            Bytes::new(self.decoder.memory().weights_per_step),
+            Bytes::new(
+                self.decoder.weights_per_step(
+                    case.batch as usize,
+                    self.experts_read(case).map(Fraction::get),
+                ),
+            ),
             case.batch,
             Tokens::new(middle),
             kv_read(self.decoder.spec(), self.decoder.kv_bytes_per_token(), middle),
         ))
+    }
+
+    fn experts_read(&self, case: &Case) -> Option<Fraction> {
+        mean(self.experts_read.get(case)?).ok()
     }
 
     fn prefill_flops(&self, case: &Case) -> Option<Flops> {

@@ -2,7 +2,8 @@
 
 use crate::engine::EngineInfo;
 use crate::runner::CaseResult;
-use freeweights_record::units::{BitsPerWeight, Bytes, Fraction, Seconds, Tokens};
+use crate::timer::{MOST_TIMER_SHARE, timer_share};
+use freeweights_record::units::{BitsPerWeight, Bytes, Fraction, Percent, Seconds, Tokens};
 use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise};
 
 /// What is known of the binary that measures.
@@ -86,14 +87,15 @@ pub fn record_of(
         osl: Some(Tokens::new(u64::from(case.osl))),
         depth: Some(Tokens::new(u64::from(case.depth))),
         batch: Some(case.batch),
+        prompts: Some(case.prompts.name().into()),
         seed: Some(context.seed),
         steady: Some(result.steady),
         load_s: model.load,
         rss_weights_bytes: model.rss_weights,
-        // Nothing reads an energy counter: nothing is known, and nothing is claimed.
-        energy_source: Some("none".into()),
-        clock_mhz_mean: result.clock,
-        steal_percent: result.steal,
+        rss_load_peak_bytes: model.rss_load_peak,
+        rss_file_bytes: model.rss_file,
+        energy_source: Some(host.energy_source(&info.device).into()),
+        idle_w: host.idle_power(&info.device),
         status: result.status,
         error: text(result.error.as_ref()),
         ..Record::default()
@@ -104,9 +106,76 @@ pub fn record_of(
         record.check = Some(check.against.into());
         record.check_error = check.error.map(Fraction::new);
         record.kv_peak_bytes = result.facts.kv_bytes;
+        record.workspace_bytes = result.facts.workspace;
+        record.timer_share = host.timer.zip(shortest(result)).and_then(|(t, s)| timer_share(t, s));
+        record.experts_read = result.facts.experts_read;
     }
+    of_gpu(&mut record, host, &info.device);
     against_ceilings(&mut record, result, host);
     record
+}
+
+/// The shortest time that was measured by itself in a sample that counts.
+fn shortest(result: &CaseResult) -> Option<Seconds> {
+    let counted = result.samples.iter().filter(|sample| !sample.warmup);
+    let times = counted.flat_map(|sample| sample.gaps.iter().copied().chain([sample.prefill]));
+    times.min_by(|a, b| a.get().total_cmp(&b.get()))
+}
+
+fn of_gpu(record: &mut Record, host: &Host, device: &str) {
+    let mine = host.gpus.iter().find(|gpu| gpu.device.as_deref() == Some(device));
+    let Some(gpu) = mine else { return };
+    record.gpu_name = text(gpu.name.as_ref());
+    record.gpu_count = Some(1);
+    record.gpu_memory_bytes = gpu.memory_bytes;
+    record.gpu_driver = text(gpu.driver.as_ref());
+    record.cuda_version = text(gpu.cuda.as_ref());
+}
+
+/// Difference of two ways to measure energy above which it is worth a warning.
+const MOST_DISAGREEMENT: Percent = Percent::new(5.0);
+
+/// What to tell people about a record whose figures are in doubt: one line each.
+#[must_use]
+pub fn doubts(record: &Record) -> Vec<String> {
+    let mut lines = Vec::new();
+    let case = record.case_id.as_str();
+    if let Some(share) = record.timer_share.filter(|share| *share > MOST_TIMER_SHARE) {
+        lines.push(format!(
+            "{case}: the clock's resolution and cost are {:.2}% of the shortest time measured; larger batches or longer prompts take longer",
+            100.0 * share.get()
+        ));
+    }
+    if let Some(apart) = record.energy_check_percent.filter(|apart| *apart > MOST_DISAGREEMENT) {
+        lines.push(format!(
+            "{case}: the energy counter and the integral of power are {:.1}% apart; believe neither before they agree",
+            apart.get()
+        ));
+    }
+    if let (Some(true), Some(reasons)) = (record.throttled, record.throttle_reasons.as_deref()) {
+        lines.push(format!(
+            "{case}: clocks were throttled ({reasons}); cool the machine, or raise its limit"
+        ));
+    }
+    let counted = record.energy_source.as_deref().is_some_and(|source| source != "none");
+    if counted && record.repetitions.is_some_and(|n| n > 0) {
+        let empty = |name, known: bool, there| (!known && there).then_some(name);
+        let decodes = record.decode_mean_tps.is_some();
+        let phases: Vec<&str> = [
+            empty("prefill", record.prefill_w.is_some(), true),
+            empty("decode", record.decode_w.is_some(), decodes),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !phases.is_empty() {
+            lines.push(format!(
+                "{case}: no energy of {}: too short to be told apart by the counters, or the sampler was held up; more tokens take longer",
+                phases.join(" and ")
+            ));
+        }
+    }
+    lines
 }
 
 fn text(known: Option<&String>) -> Option<Text> {
@@ -144,7 +213,7 @@ fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Case, Engine, Grid, Observer, RunOptions, ScriptedEngine, run};
+    use crate::{Case, Engine, Grid, Observer, RunOptions, ScriptedEngine, Unwatched, run};
     use freeweights_record::host::Ceilings;
     use freeweights_record::units::{BytesPerSecond, FlopsPerSecond, TokensPerSecond};
     use freeweights_record::{Sample, Status};
@@ -172,15 +241,23 @@ mod tests {
     #[test]
     fn a_case_becomes_a_row_with_its_ceilings() {
         let timing = crate::Timing {
+            started: Seconds::new(0.0),
             prefill: Seconds::new(0.5),
             ttft: Seconds::new(0.5),
             gaps: vec![Seconds::new(0.1); 3],
         };
         let mut engine = ScriptedEngine::new(move |_, _| Ok(timing.clone()));
-        let grid = Grid { isl: vec![100], osl: vec![4], depth: vec![0], batch: vec![2] };
+        let grid = Grid {
+            isl: vec![100],
+            osl: vec![4],
+            depth: vec![0],
+            batch: vec![2],
+            prompts: vec![crate::Prompts::Random],
+        };
         let stop = AtomicBool::new(false);
         let options = RunOptions::default();
-        let results = run(&mut engine, &grid.cases(), &options, None, &stop, &mut Silent).unwrap();
+        let results =
+            run(&mut engine, &grid.cases(), &options, &mut Unwatched, &stop, &mut Silent).unwrap();
         let ceilings = Ceilings {
             threads: 1,
             read_bytes_per_s: BytesPerSecond::new(1e9),
@@ -201,5 +278,38 @@ mod tests {
         assert!((record.prefill_mfu.unwrap().get() - 0.08).abs() < 1e-12);
         assert_eq!(record.bits_per_weight, Some(BitsPerWeight::new(32.0)));
         assert_eq!((record.idle_w, record.decode_j_per_token), (None, None));
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_said_in_one_line_each() {
+        let fine = Record {
+            case_id: "case".into(),
+            timer_share: Some(Fraction::new(0.004)),
+            energy_check_percent: Some(Percent::new(4.9)),
+            energy_source: Some("none".into()),
+            repetitions: Some(5),
+            throttled: Some(false),
+            throttle_reasons: Some("none".into()),
+            ..Record::default()
+        };
+        assert_eq!(doubts(&fine), [""; 0]);
+        let bad = Record {
+            timer_share: Some(Fraction::new(0.0123)),
+            energy_check_percent: Some(Percent::new(7.25)),
+            energy_source: Some("rapl:package".into()),
+            decode_mean_tps: Some(TokensPerSecond::new(9.0)),
+            throttled: Some(true),
+            throttle_reasons: Some("sw_power_cap".into()),
+            ..fine
+        };
+        assert_eq!(
+            doubts(&bad),
+            [
+                "case: the clock's resolution and cost are 1.23% of the shortest time measured; larger batches or longer prompts take longer",
+                "case: the energy counter and the integral of power are 7.2% apart; believe neither before they agree",
+                "case: clocks were throttled (sw_power_cap); cool the machine, or raise its limit",
+                "case: no energy of prefill and decode: too short to be told apart by the counters, or the sampler was held up; more tokens take longer",
+            ]
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! The runner: warm-up, repetitions, interleaving, and nothing lost.
 
+use crate::begun::Begun;
 use crate::case::Case;
 use crate::engine::{Check, Engine, Timing};
-use crate::host::{self, HostProbe};
-use crate::memory::RssSampler;
+use crate::instruments::Instruments;
+use crate::ladder::{Climb, Ladder, Rung};
 use crate::steady;
-use freeweights_record::stats::{bootstrap_t_interval, mean};
-use freeweights_record::units::{Bytes, Flops, Megahertz, Percent, Seconds, TokensPerSecond};
+use freeweights_record::stats::{mean, series_interval};
+use freeweights_record::units::{Bytes, Flops, Fraction, Seconds, TokensPerSecond};
 use freeweights_record::{Sample, Status, metric};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -19,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct RunOptions {
     /// Fewest samples of a case that count.
     pub repetitions: u32,
+    /// Measured time of a case before which it does not end: a moment says little of a machine.
+    pub min_time: Seconds,
     /// Measured time of a case after which no further repetition begins once the fewest are in.
     pub max_time: Seconds,
     /// Half-width of the 95% interval, as a share of the mean, that ends a case early.
@@ -29,7 +32,13 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { repetitions: 5, max_time: Seconds::new(10.0), precision: 0.02, seed: 42 }
+        Self {
+            repetitions: 10,
+            min_time: Seconds::new(2.0),
+            max_time: Seconds::new(10.0),
+            precision: 0.008,
+            seed: 42,
+        }
     }
 }
 
@@ -46,10 +55,6 @@ pub struct CaseResult {
     pub status: Status,
     /// Why it failed.
     pub error: Option<String>,
-    /// Share of CPU time stolen while its samples ran.
-    pub steal: Option<Percent>,
-    /// Mean clock of the CPUs at the ends of its samples.
-    pub clock: Option<Megahertz>,
     /// What the engine knows of the case without running it.
     pub facts: CaseFacts,
 }
@@ -61,10 +66,14 @@ pub struct CaseFacts {
     pub check: Check,
     /// Bytes of the KV cache when the case ends.
     pub kv_bytes: Option<Bytes>,
+    /// Bytes of the engine's buffers beside weights and KV cache, after the last sample.
+    pub workspace: Option<Bytes>,
     /// Bytes one decode step in the middle of the case must read.
     pub decode_bytes_per_step: Option<Bytes>,
     /// Operations of the whole batch's prefill.
     pub prefill_flops: Option<Flops>,
+    /// Share of a layer's experts that a decode step read.
+    pub experts_read: Option<Fraction>,
 }
 
 impl CaseFacts {
@@ -72,8 +81,10 @@ impl CaseFacts {
         Self {
             check: engine.check(case),
             kv_bytes: engine.kv_bytes(case),
+            workspace: engine.workspace_bytes(),
             decode_bytes_per_step: engine.decode_bytes_per_step(case),
             prefill_flops: engine.prefill_flops(case),
+            experts_read: engine.experts_read(case),
         }
     }
 }
@@ -117,19 +128,55 @@ pub fn run(
     engine: &mut dyn Engine,
     cases: &[Case],
     options: &RunOptions,
-    memory: Option<&RssSampler>,
+    instruments: &mut dyn Instruments,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Vec<CaseResult>, Box<dyn Error + Send + Sync>> {
+    let cases = cases.iter().copied().map(Begun::fresh).collect();
+    let work = Work { cases, ladders: Vec::new() };
+    resume(engine, work, options, instruments, stop, observer)
+}
+
+/// What is to be measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Work {
+    /// Cases, with what earlier processes have of them.
+    pub cases: Vec<Begun>,
+    /// Cases of which the first says whether there is a next one.
+    pub ladders: Vec<Ladder>,
+}
+
+/// As [`run`], of cases that have samples already: they count as if this process had taken them.
+///
+/// A process is cold when it starts, so every case warms up again; only warm-ups of its own tell it
+/// when to end.
+///
+/// Ladders are climbed first, each batch measured with the fewest samples before the next is tried;
+/// then all cases take their turns.
+///
+/// # Errors
+/// As [`run`].
+pub fn resume(
+    engine: &mut dyn Engine,
+    work: Work,
+    options: &RunOptions,
+    instruments: &mut dyn Instruments,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Vec<CaseResult>, Box<dyn Error + Send + Sync>> {
     let mut order = SmallRng::seed_from_u64(options.seed);
-    let mut runs: Vec<CaseRun> = cases.iter().map(|&case| CaseRun::new(case)).collect();
-    let mut bench = Bench { engine, options, memory, observer };
+    let mut runs: Vec<CaseRun> = work.cases.into_iter().map(CaseRun::new).collect();
+    let mut bench = Bench { engine, options, instruments, observer };
     let mut open: Vec<usize> = (0..runs.len()).collect();
 
+    for ladder in work.ladders {
+        bench.climb(ladder, &mut runs, stop)?;
+    }
     open.shuffle(&mut order);
     for &at in &open {
         bench.warm_up(&mut runs[at], stop)?;
     }
+    open = (0..runs.len()).collect();
     while !stop.load(Ordering::Relaxed) {
         open.retain(|&at| !runs[at].ended);
         if open.is_empty() {
@@ -152,10 +199,11 @@ pub fn run(
 struct CaseRun {
     case: Case,
     samples: Vec<Sample>,
-    clocks: Vec<Megahertz>,
-    ticks: u64,
-    stolen: u64,
+    /// How many of them an earlier process took.
+    earlier: usize,
     steady: bool,
+    /// Samples that count from which on the interval is looked at next.
+    look_at: usize,
     ended: bool,
     status: Status,
     error: Option<String>,
@@ -163,14 +211,13 @@ struct CaseRun {
 }
 
 impl CaseRun {
-    fn new(case: Case) -> Self {
+    fn new(Begun { case, samples }: Begun) -> Self {
         Self {
             case,
-            samples: Vec::new(),
-            clocks: Vec::new(),
-            ticks: 0,
-            stolen: 0,
+            earlier: samples.len(),
+            samples,
             steady: false,
+            look_at: 0,
             ended: false,
             status: Status::Ok,
             error: None,
@@ -178,13 +225,21 @@ impl CaseRun {
         }
     }
 
-    /// End-to-end times of the warm-ups, or of the samples that count.
+    /// End-to-end times of the warm-ups of this process, or of all samples that count.
     fn times(&self, warmup: bool) -> Vec<Seconds> {
-        self.samples.iter().filter(|s| s.warmup == warmup).map(Sample::e2e).collect()
+        let from = if warmup { self.earlier } else { 0 };
+        self.samples[from..].iter().filter(|s| s.warmup == warmup).map(Sample::e2e).collect()
     }
 
-    /// Half-width of the interval of decode, or of prefill where nothing is decoded.
-    fn reached_precision(&self, options: &RunOptions) -> bool {
+    /// Whether the interval of decode, or of prefill where nothing is decoded, is narrow enough.
+    ///
+    /// Making an interval takes longer the more samples there are, so it is made when their number
+    /// has grown by a tenth.
+    fn reached_precision(&mut self, counted: usize, options: &RunOptions) -> bool {
+        if counted < self.look_at {
+            return false;
+        }
+        self.look_at = counted + counted.div_ceil(10);
         let rates: Vec<TokensPerSecond> = self
             .samples
             .iter()
@@ -198,7 +253,7 @@ impl CaseRun {
                 }
             })
             .collect();
-        let (Ok(centre), Ok(interval)) = (mean(&rates), bootstrap_t_interval(&rates, options.seed))
+        let (Ok(centre), Ok(interval)) = (mean(&rates), series_interval(&rates, options.seed))
         else {
             return false;
         };
@@ -212,8 +267,6 @@ impl CaseRun {
             steady: self.steady,
             status: self.status,
             error: self.error.clone(),
-            steal: HostProbe::steal_percent(self.ticks, self.stolen),
-            clock: mean(&self.clocks).ok(),
             facts,
         }
     }
@@ -223,7 +276,7 @@ impl CaseRun {
 struct Bench<'a> {
     engine: &'a mut dyn Engine,
     options: &'a RunOptions,
-    memory: Option<&'a RssSampler>,
+    instruments: &'a mut dyn Instruments,
     observer: &'a mut dyn Observer,
 }
 
@@ -246,6 +299,34 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Measures one batch after the other with the fewest samples, until one fails or throughput
+    /// falls. Its cases are warm then, and take their turns with the others.
+    fn climb(&mut self, mut ladder: Ladder, runs: &mut Vec<CaseRun>, stop: &AtomicBool) -> Told {
+        let mut climb = Climb::default();
+        let cases: Vec<Case> = ladder.cases().collect();
+        for case in cases {
+            let Rung { begun, ended } = ladder.take(case);
+            let mut run = CaseRun::new(begun);
+            if ended.is_none() {
+                self.warm_up(&mut run, stop)?;
+                let fewest = self.options.repetitions as usize;
+                while !run.ended && run.times(false).len() < fewest && !stop.load(Ordering::Relaxed)
+                {
+                    self.measure(&mut run)?;
+                }
+            }
+            let failed = ended.unwrap_or(run.status) == Status::Failed;
+            let goes_on = climb.goes_on(&case, &run.samples, self.options.seed);
+            if ended.is_none() {
+                runs.push(run);
+            }
+            if failed || !goes_on || stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn measure(&mut self, run: &mut CaseRun) -> Told {
         self.sample(run, false)?;
         if run.ended {
@@ -253,8 +334,11 @@ impl Bench<'_> {
         }
         let times = run.times(false);
         let spent: Seconds = times.iter().copied().sum();
-        let enough = times.len() >= self.options.repetitions as usize;
-        if enough && (spent >= self.options.max_time || run.reached_precision(self.options)) {
+        let enough =
+            times.len() >= self.options.repetitions as usize && spent >= self.options.min_time;
+        if enough
+            && (spent >= self.options.max_time || run.reached_precision(times.len(), self.options))
+        {
             return self.end(run, Status::Ok, None);
         }
         Ok(())
@@ -263,21 +347,15 @@ impl Bench<'_> {
     /// Runs the case once and keeps what came of it.
     fn sample(&mut self, run: &mut CaseRun, warmup: bool) -> Told {
         self.observer.begins(&run.case, warmup, run.samples.len())?;
-        if let Some(memory) = self.memory {
-            memory.reset();
-        }
-        let (before, offset) = (HostProbe::read(), self.engine.now());
-        let index = u32::try_from(run.samples.len()).unwrap_or(u32::MAX);
+        let offset = self.engine.now();
+        self.instruments.begin(offset);
+        let index = run.samples.last().map_or(0, |sample| sample.index + 1);
         match self.engine.sample(&run.case, sample_seed(self.options.seed, &run.case, index)) {
-            Ok(Timing { prefill, ttft, gaps }) => {
-                if let (Some(before), Some(after)) = (before, HostProbe::read()) {
-                    let (ticks, stolen) = after.since(before);
-                    run.ticks += ticks;
-                    run.stolen += stolen;
-                }
-                run.clocks.extend(host::clock());
-                let rss_peak = self.memory.and_then(RssSampler::peak);
-                let sample = Sample { index, warmup, offset, prefill, ttft, gaps, rss_peak };
+            Ok(timing) => {
+                let readings = self.instruments.end(&timing);
+                let Timing { started, prefill, ttft, gaps } = timing;
+                let sample =
+                    Sample { index, warmup, offset, started, prefill, ttft, gaps, readings };
                 self.observer.sampled(&run.case, &sample)?;
                 run.samples.push(sample);
                 Ok(())
@@ -307,10 +385,12 @@ fn sample_seed(seed: u64, case: &Case, index: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Prompts;
     use crate::engine::EngineError;
+    use crate::instruments::Unwatched;
     use crate::scripted::ScriptedEngine;
 
-    const CASE: Case = Case { isl: 10, osl: 3, depth: 0, batch: 2 };
+    const CASE: Case = Case { isl: 10, osl: 3, depth: 0, batch: 2, prompts: Prompts::Random };
 
     #[derive(Default)]
     struct Log {
@@ -344,30 +424,31 @@ mod tests {
         log: &mut Log,
     ) -> Vec<CaseResult> {
         let stop = std::sync::Arc::clone(&log.stop);
-        run(engine, cases, options, None, &stop, log).unwrap()
+        run(engine, cases, options, &mut Unwatched, &stop, log).unwrap()
     }
 
     fn timing(total: f64) -> Timing {
         let third = Seconds::new(total / 3.0);
-        Timing { prefill: third, ttft: third, gaps: vec![third, third] }
+        Timing { started: Seconds::new(0.0), prefill: third, ttft: third, gaps: vec![third, third] }
     }
 
     #[test]
     fn it_warms_up_until_steady_and_stops_when_the_interval_is_narrow() {
         let mut engine = ScriptedEngine::playing(
-            [9.0, 3.0, 3.0].map(timing).into_iter().chain(vec![timing(3.0); 5]).collect(),
+            [9.0, 3.0, 3.0, 3.0].map(timing).into_iter().chain(vec![timing(3.0); 10]).collect(),
         );
         let mut log = Log::default();
         let options = RunOptions { max_time: Seconds::new(100.0), ..RunOptions::default() };
         let results = go(&mut engine, &[CASE], &options, &mut log);
         let result = &results[0];
         assert_eq!((result.status, result.steady), (Status::Ok, true));
-        // Three warm-ups (9 s, 3 s, 3 s agree), then the fewest: five equal samples have no spread.
-        assert_eq!(result.samples.iter().filter(|s| s.warmup).count(), 3);
-        assert_eq!(result.samples.len(), 8);
-        assert_eq!(result.samples[7].index, 7);
-        // The clock is the script's: 9 + 6 * 3 s had passed before the last sample.
-        assert!((result.samples[7].offset.get() - 27.0).abs() < 1e-9);
+        // Four warm-ups (three of 3 s are level), then the fewest: equal samples have no spread.
+        assert_eq!(result.samples.iter().filter(|s| s.warmup).count(), 4);
+        assert_eq!(result.samples.len(), 14);
+        assert_eq!(result.samples[13].index, 13);
+        // The clock is the script's: 9 + 12 * 3 s had passed before the last sample.
+        assert!((result.samples[13].offset.get() - 45.0).abs() < 1e-9);
+        assert!((result.samples[13].started.get() - 45.0).abs() < 1e-9);
     }
 
     #[test]
@@ -377,12 +458,36 @@ mod tests {
             high = !high;
             Ok(timing(if high { 1.2 } else { 0.8 }))
         });
-        let options = RunOptions { max_time: Seconds::new(12.0), ..RunOptions::default() };
+        let options = RunOptions { max_time: Seconds::new(16.0), ..RunOptions::default() };
+        let results = go(&mut engine, &[CASE], &options, &mut Log::default());
+        // It scatters, but not in one direction: six warm-ups tell.
+        assert!(results[0].steady);
+        assert_eq!(results[0].samples.iter().filter(|s| s.warmup).count(), 6);
+        let counted = results[0].samples.iter().filter(|s| !s.warmup).count();
+        // 16 s of samples of 1 s on average
+        assert_eq!(counted, 16);
+    }
+
+    #[test]
+    fn a_case_that_keeps_getting_slower_is_not_steady_and_drifts() {
+        let mut time = 1.0;
+        let mut engine = ScriptedEngine::new(move |_, _| {
+            time *= 1.02;
+            Ok(timing(time))
+        });
+        let options = RunOptions { max_time: Seconds::new(30.0), ..RunOptions::default() };
         let results = go(&mut engine, &[CASE], &options, &mut Log::default());
         assert!(!results[0].steady);
+        assert_eq!(results[0].samples.iter().filter(|s| s.warmup).count(), steady::MOST);
+    }
+
+    #[test]
+    fn short_samples_are_taken_for_a_least_time() {
+        let mut engine = ScriptedEngine::new(|_, _| Ok(timing(0.01)));
+        let results = go(&mut engine, &[CASE], &RunOptions::default(), &mut Log::default());
         let counted = results[0].samples.iter().filter(|s| !s.warmup).count();
-        // 12 s of samples of 1 s on average
-        assert_eq!(counted, 12);
+        // 2 s of samples of 10 ms; the sum of the times is a rounding away from it
+        assert!((200..=201).contains(&counted), "{counted}");
     }
 
     #[test]
@@ -422,12 +527,12 @@ mod tests {
     #[test]
     fn stopping_keeps_what_was_measured() {
         let other = Case { batch: 4, ..CASE };
-        let mut log = Log { stop_after: Some(7), ..Log::default() };
+        let mut log = Log { stop_after: Some(9), ..Log::default() };
         let mut engine = ScriptedEngine::steady(100.0, 10.0);
         let results = go(&mut engine, &[CASE, other], &RunOptions::default(), &mut log);
         assert_eq!(log.ended.len(), 2);
         assert!(log.ended.iter().all(|(_, status)| *status == Status::Interrupted));
-        assert_eq!(results.iter().map(|r| r.samples.len()).sum::<usize>(), 7);
+        assert_eq!(results.iter().map(|r| r.samples.len()).sum::<usize>(), 9);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::engine::{Check, Engine, EngineError, EngineInfo, ModelFacts, Timing};
 use freeweights_record::Weights;
 use freeweights_record::units::{Bytes, Flops, Seconds};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 type Script = Box<dyn FnMut(&Case, u64) -> Result<Timing, EngineError>>;
 
@@ -14,6 +15,8 @@ pub struct ScriptedEngine {
     script: Script,
     clock: Seconds,
     refusal: Option<String>,
+    /// How long a second that it plays takes; 0 where nobody waits.
+    pace: f64,
 }
 
 impl ScriptedEngine {
@@ -35,7 +38,7 @@ impl ScriptedEngine {
                 ..ModelFacts::default()
             },
         };
-        Self { info, script: Box::new(script), clock: Seconds::new(0.0), refusal: None }
+        Self { info, script: Box::new(script), clock: Seconds::new(0.0), refusal: None, pace: 0.0 }
     }
 
     /// Plays the given timings in order, whatever the case, then fails.
@@ -53,18 +56,39 @@ impl ScriptedEngine {
         Self { info, refusal: Some(reason), ..Self::playing(Vec::new()) }
     }
 
-    /// A machine of constant speed: `prefill_tps` and `decode_tps` tokens a second per sequence.
+    /// Its clock begins there, and not at 0.
+    #[must_use]
+    pub fn starting_at(self, clock: Seconds) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Takes `pace` seconds for each second that it plays, so that there is something to interrupt.
+    #[must_use]
+    pub fn paced(self, pace: f64) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// A machine of constant speed: `prefill_tps` and `decode_tps` tokens a second per sequence. It
+    /// has memory for 64 of them.
     #[must_use]
     pub fn steady(prefill_tps: f64, decode_tps: f64) -> Self {
-        Self::new(move |case, seed| Ok(constant(case, prefill_tps, decode_tps, seed)))
+        Self::new(move |case, seed| match case.batch {
+            0..=MOST_SEQUENCES => Ok(constant(case, prefill_tps, decode_tps, seed)),
+            _ => Err(EngineError::Scripted("not enough memory for so many sequences".into())),
+        })
     }
 }
+
+/// Sequences that a machine of constant speed has memory for.
+const MOST_SEQUENCES: u32 = 64;
 
 /// A timing at constant speed, with a jitter of up to half a percent that the seed decides.
 fn constant(case: &Case, prefill_tps: f64, decode_tps: f64, seed: u64) -> Timing {
     let jitter = 1.0 + 0.01 * ((seed % 101) as f64 / 100.0 - 0.5);
     let prefill = Seconds::new(f64::from(case.isl) / prefill_tps * jitter);
     Timing {
+        // The engine's clock says when.
+        started: Seconds::new(0.0),
         prefill,
         ttft: prefill,
         gaps: vec![Seconds::new(jitter / decode_tps); case.osl.saturating_sub(1) as usize],
@@ -91,8 +115,12 @@ impl Engine for ScriptedEngine {
     }
 
     fn sample(&mut self, case: &Case, seed: u64) -> Result<Timing, EngineError> {
-        let timing = (self.script)(case, seed)?;
-        self.clock = self.clock + timing.ttft + timing.gaps.iter().copied().sum();
+        let timing = Timing { started: self.clock, ..(self.script)(case, seed)? };
+        let played: Seconds = timing.ttft + timing.gaps.iter().copied().sum();
+        self.clock = self.clock + played;
+        if self.pace > 0.0 {
+            std::thread::sleep(Duration::from_secs_f64(self.pace * played.get()));
+        }
         Ok(timing)
     }
 
@@ -102,6 +130,10 @@ impl Engine for ScriptedEngine {
 
     fn kv_bytes(&self, case: &Case) -> Option<Bytes> {
         Some(Bytes::new(64) * case.tokens_held() * u64::from(case.batch))
+    }
+
+    fn workspace_bytes(&self) -> Option<Bytes> {
+        None
     }
 
     fn decode_bytes_per_step(&self, _: &Case) -> Option<Bytes> {

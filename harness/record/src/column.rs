@@ -138,7 +138,7 @@ fn within(value: f64, least: f64) -> Result<(), Unfit> {
 }
 
 real_cells!(0.0 => Seconds TokensPerSecond RequestsPerSecond BytesPerSecond FlopsPerSecond Watts
-    JoulesPerToken Fraction Percent Megahertz BitsPerWeight);
+    Joules JoulesPerToken Fraction Percent Megahertz BitsPerWeight);
 real_cells!(f64::NEG_INFINITY => Celsius);
 
 impl<T: Cell> Cell for Option<T> {

@@ -7,17 +7,22 @@
 //! - [`stats`]: statistics that name their convention and refuse too few samples.
 //! - [`metric`]: each figure of an inference benchmark as one small function.
 //! - [`Sample`] and [`Record`]: one repetition, and one summarised case.
+//! - [`compare`]: two runs, case by case, and many over time.
 //! - [`RunFolder`]: where they are kept, flushed as each case ends.
 
+mod append_only;
 mod column;
+pub mod compare;
 pub mod host;
 mod import;
 pub mod metric;
 mod read;
 mod record;
+mod resume;
 mod run_folder;
 mod sample;
 pub mod schema;
+mod seen;
 pub mod stats;
 mod summarise;
 mod text;
@@ -29,7 +34,8 @@ pub use read::{
     CaseSamples, Measurements, ReadError, ReadOptions, Samples, read_results, read_summary_from,
 };
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
+pub use resume::KeptRun;
 pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text, write_results};
-pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Sample};
+pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Readings, Sample};
 pub use summarise::{Shape, summarise};
 pub use text::Text;

@@ -9,10 +9,10 @@ use crate::units::{
 use serde::{Deserialize, Serialize};
 
 /// The version of the columns. It rises when a column is added (at the end) or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// How many columns each version had, from version 1: columns are only ever added, at the end.
-pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99];
+pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 114];
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -108,12 +108,12 @@ columns! {
     #[doc = "Mean prompt tokens per second, over the whole batch."] prefill_mean_tps: Option<TokensPerSecond>,
     #[doc = "Median of the same."] prefill_median_tps: Option<TokensPerSecond>,
     #[doc = "Sample standard deviation of the same."] prefill_stddev_tps: Option<TokensPerSecond>,
-    #[doc = "Lower end of the 95% interval of the mean (bootstrap-t, seeded); needs 5 samples."] prefill_ci95_low_tps: Option<TokensPerSecond>,
+    #[doc = "Lower end of the 95% interval of the mean (bootstrap-t over a series, seeded); needs 5 samples."] prefill_ci95_low_tps: Option<TokensPerSecond>,
     #[doc = "Upper end of the same."] prefill_ci95_high_tps: Option<TokensPerSecond>,
     #[doc = "Mean generated tokens per second after the first, over the whole batch."] decode_mean_tps: Option<TokensPerSecond>,
     #[doc = "Median of the same."] decode_median_tps: Option<TokensPerSecond>,
     #[doc = "Sample standard deviation of the same."] decode_stddev_tps: Option<TokensPerSecond>,
-    #[doc = "Lower end of the 95% interval of the mean (bootstrap-t, seeded); needs 5 samples."] decode_ci95_low_tps: Option<TokensPerSecond>,
+    #[doc = "Lower end of the 95% interval of the mean (bootstrap-t over a series, seeded); needs 5 samples."] decode_ci95_low_tps: Option<TokensPerSecond>,
     #[doc = "Upper end of the same."] decode_ci95_high_tps: Option<TokensPerSecond>,
     #[doc = "Mean of tokens read and written per second of whole latency, over the whole batch."] total_mean_tps: Option<TokensPerSecond>,
     #[doc = "Finished requests per second."] requests_per_s: Option<RequestsPerSecond>,
@@ -142,6 +142,21 @@ columns! {
     #[doc = "Why it failed."] error: Option<Text>,
     #[doc = "The tool whose output the record was imported from; empty where freeweights measured."] source_tool: Option<Text>,
     #[doc = "Version of that tool."] source_tool_version: Option<Text>,
+    #[doc = "What the model read: `random` token ids, `text` cut from a file, `fixed` as given."] prompts: Option<Text>,
+    #[doc = "Time of a sample at the end of the case / at its beginning, by the median slope."] drift_ratio: Option<Fraction>,
+    #[doc = "Whether that drift is more than chance (Mann-Kendall, 1%) and more than 2%."] drifting: Option<bool>,
+    #[doc = "Samples beyond Tukey's outer fences in their time; they count like the others."] outliers: Option<u32>,
+    #[doc = "Resolution of the clock and time to read it / shortest time that was measured."] timer_share: Option<Fraction>,
+    #[doc = "Buffers that the engine keeps beside weights and KV cache."] workspace_bytes: Option<Bytes>,
+    #[doc = "Highest resident memory while the model was loaded."] rss_load_peak_bytes: Option<Bytes>,
+    #[doc = "Highest resident memory during prefill."] rss_prefill_peak_bytes: Option<Bytes>,
+    #[doc = "Highest resident memory during decode."] rss_decode_peak_bytes: Option<Bytes>,
+    #[doc = "Resident pages of mapped files after loading: the page cache holds them, and can take them back."] rss_file_bytes: Option<Bytes>,
+    #[doc = "Share of one CPU that reading memory and energy took."] sampler_percent: Option<Percent>,
+    #[doc = "Difference between the energy counter and the integral of power, of the counter; empty where only one is there."] energy_check_percent: Option<Percent>,
+    #[doc = "Why clocks were throttled, separated by spaces."] throttle_reasons: Option<Text>,
+    #[doc = "Share of a layer's experts that a decode step read, mean over layers and steps; empty without experts."] experts_read: Option<Fraction>,
+    #[doc = "How much of a sample's distance from the mean of decode the next one shares; it widens the intervals."] autocorrelation: Option<Fraction>,
 }
 
 #[cfg(test)]
@@ -162,18 +177,26 @@ ceiling_read_bytes_per_s, ceiling_flops_per_s, decode_mbu, prefill_mfu,
 clock_mhz_mean, temperature_max_c, throttled, steal_percent, check, check_error,
 status, error";
 
-    /// What version 2 added.
-    const ADDED_IN_2: &str = "source_tool, source_tool_version";
+    /// What versions 2 and 3 added.
+    const ADDED: [&str; 2] = [
+        "source_tool, source_tool_version",
+        "prompts, drift_ratio, drifting, outliers, timer_share, workspace_bytes, rss_load_peak_bytes,
+rss_prefill_peak_bytes, rss_decode_peak_bytes, rss_file_bytes, sampler_percent, energy_check_percent,
+throttle_reasons, experts_read, autocorrelation",
+    ];
 
     #[test]
     fn the_columns_are_those_of_each_version_in_their_order() {
         let names = |list: &'static str| list.split(',').map(str::trim);
         let mut published: Vec<_> = names(VERSION_1).collect();
         assert_eq!(published.len(), COLUMNS_OF_VERSION[0]);
-        published.extend(names(ADDED_IN_2));
+        for (added, count) in ADDED.into_iter().zip(&COLUMNS_OF_VERSION[1..]) {
+            published.extend(names(added));
+            assert_eq!(published.len(), *count);
+        }
         let ours: Vec<_> = Record::COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(ours, published);
-        assert_eq!((SCHEMA_VERSION, ours.len()), (2, COLUMNS_OF_VERSION[1]));
+        assert_eq!((SCHEMA_VERSION, ours.len()), (3, COLUMNS_OF_VERSION[2]));
         assert_eq!(COLUMNS_OF_VERSION.len(), SCHEMA_VERSION as usize);
     }
 }

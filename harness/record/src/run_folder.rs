@@ -1,14 +1,13 @@
 //! The folder of a run: `summary.csv`, `raw.csv`, `itl.csv`, flushed as each case ends.
 
+use crate::append_only::{AppendOnly, csv_text, write_whole};
 use crate::column::Unfit;
 use crate::metric;
 use crate::read::{CaseSamples, Measurements};
 use crate::record::Record;
 use crate::sample::{ItlRow, RawRow, Sample};
 use crate::summarise::Shape;
-use serde::Serialize;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use crate::text::Text;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -22,6 +21,12 @@ pub enum WriteError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Another process writes to the folder.
+    #[error("{path} is being written to by another process; wait for it, or name another folder with --out", path = path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
     /// The folder holds a run already; results are append-only.
     #[error("{path} already holds results; name a fresh folder with --out", path = path.display())]
@@ -80,12 +85,36 @@ impl RunFolder {
     /// [`WriteError::Taken`] where the folder holds a run, [`WriteError::Io`] where it cannot be written.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
         make_folder(path)?;
-        Ok(Self {
+        let run = Self {
             path: path.to_path_buf(),
             raw: AppendOnly::create(path.join("raw.csv"))?,
             itl: AppendOnly::create(path.join("itl.csv"))?,
             summary: AppendOnly::create(path.join("summary.csv"))?,
-        })
+        };
+        run.itl.lock()?;
+        Ok(run)
+    }
+
+    /// Opens a folder of a run to go on, each file behind its bytes that are to stay, the summary
+    /// with these rows alone.
+    pub(crate) fn reopen(
+        path: &Path,
+        raw_bytes: u64,
+        itl_bytes: u64,
+        records: &[Record],
+    ) -> Result<Self, WriteError> {
+        // The lock comes first: whoever has it may be in the middle of a row.
+        let itl = AppendOnly::open(path.join("itl.csv"))?;
+        itl.lock()?;
+        let mut run = Self {
+            path: path.to_path_buf(),
+            raw: AppendOnly::open(path.join("raw.csv"))?,
+            summary: AppendOnly::replace(path.join("summary.csv"), &summary_text(records)?)?,
+            itl,
+        };
+        run.raw.cut(raw_bytes)?;
+        run.itl.cut(itl_bytes)?;
+        Ok(run)
     }
 
     /// Where it is.
@@ -101,8 +130,11 @@ impl RunFolder {
     pub fn write_sample(&mut self, of: SampleOf<'_>, sample: &Sample) -> Result<(), WriteError> {
         let row = raw_row(of, sample);
         refuse(of.case_id, row.unfit())?;
-        self.raw.append([row])?;
-        self.itl.append(itl_rows(of, sample))
+        // The row of the sample vouches for its gaps, so they go first.
+        let gaps: Vec<ItlRow> = itl_rows(of, sample).collect();
+        gaps.iter().try_for_each(|gap| refuse(of.case_id, gap.unfit()))?;
+        self.itl.append(gaps)?;
+        self.raw.append([row])
     }
 
     /// Keeps the record of a case that ended.
@@ -119,11 +151,11 @@ impl RunFolder {
     /// # Errors
     /// [`WriteError::Io`].
     pub fn discard_if_empty(&self) -> Result<(), WriteError> {
-        if !(self.summary.empty && self.raw.empty) {
+        if !(self.summary.is_empty() && self.raw.is_empty()) {
             return Ok(());
         }
-        let files =
-            ["summary.csv", "raw.csv", "itl.csv", "host.json"].map(|name| self.path.join(name));
+        let files = ["summary.csv", "raw.csv", "itl.csv", "host.json", "run.json"]
+            .map(|name| self.path.join(name));
         for path in files.into_iter().filter(|path| path.exists()) {
             std::fs::remove_file(&path).map_err(|source| WriteError::Io { path, source })?;
         }
@@ -132,66 +164,15 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Keeps a further file of the run, whole.
+    /// Keeps a further file of the run, whole: it is there with this text, or as it was before.
     ///
     /// # Errors
     /// [`WriteError::Io`].
     pub fn write_file(&self, name: &str, text: &str) -> Result<PathBuf, WriteError> {
         let path = self.path.join(name);
-        std::fs::write(&path, text)
-            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
+        write_whole(&path, text)?;
         Ok(path)
     }
-}
-
-/// A CSV file that grows by whole groups of rows.
-#[derive(Debug)]
-struct AppendOnly {
-    path: PathBuf,
-    file: File,
-    empty: bool,
-}
-
-impl AppendOnly {
-    fn create(path: PathBuf) -> Result<Self, WriteError> {
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(&path)
-            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
-        Ok(Self { path, file, empty: true })
-    }
-
-    /// Appends rows in one write; the header goes with the first row.
-    fn append<T: Serialize>(
-        &mut self,
-        rows: impl IntoIterator<Item = T>,
-    ) -> Result<(), WriteError> {
-        let text = csv_text(rows, self.empty)?;
-        if text.is_empty() {
-            return Ok(());
-        }
-        self.file
-            .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data())
-            .map_err(|source| WriteError::Io { path: self.path.clone(), source })?;
-        self.empty = false;
-        Ok(())
-    }
-}
-
-fn csv_text<T: Serialize>(
-    rows: impl IntoIterator<Item = T>,
-    header: bool,
-) -> Result<String, WriteError> {
-    let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| {
-        csv::Error::from(std::io::Error::new(error.error().kind(), error.to_string()))
-    })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Records as the text of a `summary.csv`, header included.
@@ -220,6 +201,7 @@ fn refuse(case_id: &str, unfit: Option<(&'static str, Unfit)>) -> Result<(), Wri
 
 fn raw_row(of: SampleOf<'_>, sample: &Sample) -> RawRow {
     let Shape { isl, batch, .. } = of.shape;
+    let seen = &sample.readings;
     RawRow {
         run_id: of.run_id.into(),
         case_id: of.case_id.into(),
@@ -232,7 +214,18 @@ fn raw_row(of: SampleOf<'_>, sample: &Sample) -> RawRow {
         e2e_s: Some(sample.e2e()),
         prefill_tps: metric::prefill_throughput(batch, isl, sample.prefill).ok(),
         decode_tps: metric::decode_throughput(batch, &sample.gaps).ok(),
-        rss_peak_bytes: sample.rss_peak,
+        rss_peak_bytes: seen.rss_peak,
+        started_s: Some(sample.started),
+        rss_prefill_peak_bytes: seen.rss_prefill_peak,
+        rss_decode_peak_bytes: seen.rss_decode_peak,
+        device_peak_bytes: seen.device_peak,
+        prefill_j: seen.prefill_energy,
+        decode_j: seen.decode_energy,
+        clock_mhz: seen.clock,
+        temperature_c: seen.temperature,
+        throttle_reasons: seen.throttle.clone(),
+        stolen_s: seen.stolen,
+        cpu_time_s: seen.cpu_time,
     }
 }
 
@@ -281,12 +274,13 @@ fn make_folder(path: &Path) -> Result<(), WriteError> {
         .map_err(|source| WriteError::Io { path: path.to_path_buf(), source })
 }
 
-fn itl_rows<'a>(of: SampleOf<'a>, sample: &'a Sample) -> impl Iterator<Item = ItlRow<'a>> {
-    sample.gaps.iter().enumerate().map(move |(at, &itl_s)| ItlRow {
-        run_id: of.run_id,
-        case_id: of.case_id,
+fn itl_rows(of: SampleOf<'_>, sample: &Sample) -> impl Iterator<Item = ItlRow> {
+    let (run_id, case_id) = (Text::from(of.run_id), Text::from(of.case_id));
+    (1..u32::MAX).zip(&sample.gaps).map(move |(step, &itl_s)| ItlRow {
+        run_id: run_id.clone(),
+        case_id: case_id.clone(),
         sample: sample.index,
-        step: at + 1,
+        step,
         itl_s,
     })
 }
@@ -295,7 +289,7 @@ fn itl_rows<'a>(of: SampleOf<'a>, sample: &'a Sample) -> impl Iterator<Item = It
 mod tests {
     use super::*;
     use crate::record::{SCHEMA_VERSION, Status, Weights};
-    use crate::sample::{ITL_COLUMNS, RAW_COLUMNS};
+    use crate::sample::{ITL_COLUMNS, RAW_COLUMNS, Readings};
     use crate::units::{Bytes, Seconds, Tokens, TokensPerSecond};
     use proptest::prelude::*;
 
@@ -315,10 +309,11 @@ mod tests {
             index,
             warmup: index == 0,
             offset: Seconds::new(0.5),
+            started: Seconds::new(0.625),
             prefill: Seconds::new(0.25),
             ttft: Seconds::new(0.3),
             gaps: vec![Seconds::new(0.1), Seconds::new(0.125)],
-            rss_peak: None,
+            readings: Readings::default(),
         }
     }
 
@@ -337,12 +332,12 @@ mod tests {
         let read = crate::read_results(folder.path(), &options).unwrap();
         assert_eq!(read.records, [record("a"), record("b")]);
         let raw = std::fs::read_to_string(folder.path().join("raw.csv")).unwrap();
-        insta::assert_snapshot!(raw.lines().nth(2).unwrap(), @"run,a,1,false,0.5,0.25,0.3,0.225,0.525,64.0,17.77777777777778,");
+        insta::assert_snapshot!(raw.lines().nth(2).unwrap(), @"run,a,1,false,0.5,0.25,0.3,0.225,0.525,64.0,17.77777777777778,,0.625,,,,,,,,,,");
         let itl = std::fs::read_to_string(folder.path().join("itl.csv")).unwrap();
         assert_eq!(itl.lines().count(), 1 + 4);
         assert_eq!(itl.lines().nth(2), Some("run,a,0,2,0.125"));
         let raw_names: Vec<_> = RAW_COLUMNS.iter().map(|column| column.name).collect();
-        let itl_names: Vec<_> = ITL_COLUMNS.iter().map(|(name, _)| *name).collect();
+        let itl_names: Vec<_> = ITL_COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(raw.lines().next().unwrap(), raw_names.join(","));
         assert_eq!(itl.lines().next().unwrap(), itl_names.join(","));
         // The warm-up is left out of the samples that are read back: 2 * 8 / 0.25, 2 * 2 / 0.225.

@@ -4,27 +4,60 @@ use crate::column::{Column, columns};
 use crate::metric;
 use crate::stats::NoValue;
 use crate::text::Text;
-use crate::units::{Bytes, Seconds, Tokens, TokensPerSecond};
+use crate::units::{Bytes, Celsius, Joules, Megahertz, Seconds, Tokens, TokensPerSecond};
 use serde::Serialize;
 
 /// One repetition of a case, as the stopwatch saw it. All sequences of a batch step together, so
 /// one sample stands for the whole batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
     /// Position among the samples of its case, warm-ups included.
     pub index: u32,
     /// Whether it only warmed up and is left out of the summary.
     pub warmup: bool,
-    /// Start, since the run began.
+    /// When it was begun, since the run began; the KV cache may still have to be filled.
     pub offset: Seconds,
+    /// Start of the timed region, since the run began.
+    pub started: Seconds,
     /// Prompt in, logits of the last position out.
     pub prefill: Seconds,
     /// Start to first token: prefill and the first pick.
     pub ttft: Seconds,
     /// Every gap between output tokens, in order: `osl - 1` of them.
     pub gaps: Vec<Seconds>,
-    /// Highest resident memory seen while it ran.
+    /// What the machine was seen to do meanwhile.
+    pub readings: Readings,
+}
+
+/// What was seen of the machine while a sample ran. What nobody could read is `None`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Readings {
+    /// Highest resident memory of the process.
     pub rss_peak: Option<Bytes>,
+    /// The same, during prefill.
+    pub rss_prefill_peak: Option<Bytes>,
+    /// The same, during decode.
+    pub rss_decode_peak: Option<Bytes>,
+    /// Highest memory in use on the device.
+    pub device_peak: Option<Bytes>,
+    /// Energy of the prefill, idle power included.
+    pub prefill_energy: Option<Joules>,
+    /// Energy of the decode, idle power included.
+    pub decode_energy: Option<Joules>,
+    /// Mean clock.
+    pub clock: Option<Megahertz>,
+    /// Highest temperature.
+    pub temperature: Option<Celsius>,
+    /// Why clocks were throttled, separated by spaces; `none` where they were not.
+    pub throttle: Option<Text>,
+    /// CPU time that the hypervisor gave to others, summed over CPUs.
+    pub stolen: Option<Seconds>,
+    /// All CPU time there was meanwhile, summed over CPUs: what `stolen` is a share of.
+    pub cpu_time: Option<Seconds>,
+    /// Time that the sampler worked, and the time in which it did. Not in `raw.csv`.
+    pub sampler: Option<(Seconds, Seconds)>,
+    /// Energy of the sample by a counter, and by the integral of power. Not in `raw.csv`.
+    pub energy_check: Option<(Joules, Joules)>,
 }
 
 impl Sample {
@@ -46,14 +79,8 @@ impl Sample {
 /// Columns of `raw.csv`: one row per sample, warm-ups too.
 pub const RAW_COLUMNS: &[Column] = RawRow::COLUMNS;
 
-/// Header of `itl.csv`: one row per gap between two output tokens.
-pub const ITL_COLUMNS: &[(&str, &str)] = &[
-    ("run_id", "The run, as in summary.csv."),
-    ("case_id", "The case, as in summary.csv."),
-    ("sample", "The sample, as in raw.csv."),
-    ("step", "Decode step, from 1: the gap before output token step + 1."),
-    ("itl_s", "Length of the gap."),
-];
+/// Columns of `itl.csv`: one row per gap between two output tokens.
+pub const ITL_COLUMNS: &[Column] = ItlRow::COLUMNS;
 
 columns! {
     /// A row of `raw.csv`. A sample that another tool kept has no more than its rates.
@@ -71,14 +98,29 @@ columns! {
     #[doc = "`batch * isl / prefill_s`."] prefill_tps: Option<TokensPerSecond>,
     #[doc = "`batch * (osl - 1) / decode_s`; empty with a single output token."] decode_tps: Option<TokensPerSecond>,
     #[doc = "Highest resident memory of the process seen while the sample ran."] rss_peak_bytes: Option<Bytes>,
+    #[doc = "Start of the timed region since the run began; `offset_s` is when the KV cache began to be filled."] started_s: Option<Seconds>,
+    #[doc = "Highest resident memory during prefill."] rss_prefill_peak_bytes: Option<Bytes>,
+    #[doc = "Highest resident memory during decode."] rss_decode_peak_bytes: Option<Bytes>,
+    #[doc = "Highest memory in use on the GPU."] device_peak_bytes: Option<Bytes>,
+    #[doc = "Energy of the prefill, idle power included."] prefill_j: Option<Joules>,
+    #[doc = "Energy of the decode, idle power included."] decode_j: Option<Joules>,
+    #[doc = "Mean clock of the CPUs, or of the GPU where one was used."] clock_mhz: Option<Megahertz>,
+    #[doc = "Highest temperature."] temperature_c: Option<Celsius>,
+    #[doc = "Why clocks were throttled, separated by spaces; `none` where they were not, empty where nobody could tell."] throttle_reasons: Option<Text>,
+    #[doc = "CPU time that the hypervisor gave to others while the sample ran, summed over CPUs, in the kernel's ticks."] stolen_s: Option<Seconds>,
+    #[doc = "All CPU time meanwhile, summed over CPUs: what `stolen_s` is a share of."] cpu_time_s: Option<Seconds>,
 }
 
-/// A row of `itl.csv`. Its fields are [`ITL_COLUMNS`].
-#[derive(Serialize)]
-pub(crate) struct ItlRow<'a> {
-    pub(crate) run_id: &'a str,
-    pub(crate) case_id: &'a str,
-    pub(crate) sample: u32,
-    pub(crate) step: usize,
-    pub(crate) itl_s: Seconds,
+/// How many columns `raw.csv` had in version 2 of the schema and before.
+pub(crate) const RAW_COLUMNS_OF_VERSION_2: usize = 12;
+
+columns! {
+    /// A row of `itl.csv`.
+    #[derive(Debug, Clone, PartialEq, Serialize)]
+    pub(crate) struct ItlRow;
+    #[doc = "The run, as in summary.csv."] run_id: Text,
+    #[doc = "The case, as in summary.csv."] case_id: Text,
+    #[doc = "The sample, as in raw.csv."] sample: u32,
+    #[doc = "Decode step, from 1: the gap before output token step + 1."] step: u32,
+    #[doc = "Length of the gap."] itl_s: Seconds,
 }

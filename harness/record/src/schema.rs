@@ -33,11 +33,16 @@ pub fn markdown() -> String {
     }
     let raw = RAW_COLUMNS.iter().map(|column| (column.name, column.meaning.trim()));
     push_columns(&mut text, "raw.csv: one row per sample, warm-ups too", raw);
-    let itl = ITL_COLUMNS.iter().copied();
+    let itl = ITL_COLUMNS.iter().map(|column| (column.name, column.meaning.trim()));
     push_columns(&mut text, "itl.csv: one row per gap between two output tokens", itl);
     text.push_str(
-        "\n## host.json and assessment.json\n\n\
-         `host.json` describes the machine and the ceilings measured on it; `assessment.json` is the cost of the run\n\
+        "\n## host.json, run.json and assessment.json\n\n\
+         `run.json` says what the run is a run of, so that `--resume` mixes nothing into it: `run_json_version` (1), `run_id`,\n\
+         `started_at`; `freeweights` (version, git_commit, build_profile, build_flags); `machine` (cpu_model, cpu_cores,\n\
+         cpu_features, memory_total_bytes, kernel); `plan` (the arguments with every default, with the keys of a plan:\n\
+         `freeweights plans quick` shows one); `text_sha256`; `models` (model as named, revision, sha256).\n\
+         `host.json` describes the machine, its condition before and after, its sources of energy and the ceilings measured\n\
+         on it; `assessment.json` is the cost of the run\n\
          under its scenario, with every assumption, its label, source and date.\n",
     );
     text

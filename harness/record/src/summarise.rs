@@ -3,8 +3,10 @@
 use crate::metric;
 use crate::record::Record;
 use crate::sample::Sample;
+use crate::seen::seen;
 use crate::stats::{
-    Interval, Percentile, bootstrap_t_interval, mean, median, percentile_linear, sample_stddev,
+    Interval, Percentile, autocorrelation, beyond_outer_fences, mann_kendall, mean, median,
+    percentile_linear, sample_stddev, series_interval, theil_sen_drift,
 };
 use crate::units::{RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
 
@@ -28,7 +30,7 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
     let as_count = |n: usize| u32::try_from(n).ok();
     record.repetitions = as_count(counted.len());
     record.warmups = as_count(samples.len() - counted.len());
-    record.rss_peak_bytes = samples.iter().filter_map(|sample| sample.rss_peak).max();
+    seen(record, samples, shape);
 
     let ttft: Vec<Seconds> = counted.iter().map(|sample| sample.ttft).collect();
     record.ttft_mean_s = mean(&ttft).ok();
@@ -51,6 +53,7 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
 
     let e2e: Vec<Seconds> = counted.iter().map(|sample| sample.e2e()).collect();
     record.e2e_mean_s = mean(&e2e).ok();
+    steadiness(record, &e2e);
     record.e2e_p99_s = percentile_linear(&e2e, Percentile::P99).ok();
     record.requests_per_s = record
         .e2e_mean_s
@@ -75,6 +78,27 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
     record.total_mean_tps = mean(&total).ok();
 }
 
+/// Chance under which an order of samples is taken for a drift.
+const DRIFT: f64 = 0.01;
+
+/// Fewest samples of which a drift could be more than chance: five have 2 orders of 120 that
+/// rise or fall throughout, six have 2 of 720.
+const DRIFT_NEEDS: usize = 6;
+
+/// Least drift that is told of.
+const LEAST_DRIFT: f64 = 0.02;
+
+/// Fills drift and outliers of the samples that count, in the order in which they were taken.
+fn steadiness(record: &mut Record, times: &[Seconds]) {
+    record.outliers = beyond_outer_fences(times).ok().and_then(|count| u32::try_from(count).ok());
+    let Some(trend) = mann_kendall(times).ok().filter(|_| times.len() >= DRIFT_NEEDS) else {
+        return;
+    };
+    let Ok(drift) = theil_sen_drift(times) else { return };
+    record.drift_ratio = Some(drift);
+    record.drifting = Some(trend.p < DRIFT && (drift.get() - 1.0).abs() > LEAST_DRIFT);
+}
+
 /// Fills the prefill rates of `record` from those of its samples.
 pub(crate) fn prefill_rates(record: &mut Record, samples: &[TokensPerSecond], seed: u64) {
     record.prefill_mean_tps = mean(samples).ok();
@@ -90,6 +114,7 @@ pub(crate) fn decode_rates(record: &mut Record, samples: &[TokensPerSecond], see
     record.decode_mean_tps = mean(samples).ok();
     record.decode_median_tps = median(samples).ok();
     record.decode_stddev_tps = sample_stddev(samples).ok();
+    record.autocorrelation = autocorrelation(samples).ok();
     let interval = rate_interval(samples, seed);
     record.decode_ci95_low_tps = interval.map(|i| i.low);
     record.decode_ci95_high_tps = interval.map(|i| i.high);
@@ -98,7 +123,7 @@ pub(crate) fn decode_rates(record: &mut Record, samples: &[TokensPerSecond], see
 /// The interval of a mean rate. Wildly differing samples can push its lower end below zero, where
 /// no rate is: cutting it there takes nothing true away.
 fn rate_interval(samples: &[TokensPerSecond], seed: u64) -> Option<Interval<TokensPerSecond>> {
-    let interval = bootstrap_t_interval(samples, seed).ok()?;
+    let interval = series_interval(samples, seed).ok()?;
     let low = TokensPerSecond::new(interval.low.get().max(0.0));
     Some(Interval { low, ..interval })
 }
@@ -106,6 +131,7 @@ fn rate_interval(samples: &[TokensPerSecond], seed: u64) -> Option<Interval<Toke
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::Readings;
     use crate::units::Bytes;
 
     fn sample(index: u32, warmup: bool, prefill: f64, gap: f64) -> Sample {
@@ -116,7 +142,11 @@ mod tests {
             prefill: Seconds::new(prefill),
             ttft: Seconds::new(prefill + 0.01),
             gaps: vec![Seconds::new(gap); 4],
-            rss_peak: Some(Bytes::new(1_000 + u64::from(index))),
+            readings: Readings {
+                rss_peak: Some(Bytes::new(1_000 + u64::from(index))),
+                ..Readings::default()
+            },
+            ..Sample::default()
         }
     }
 
@@ -142,9 +172,31 @@ mod tests {
     }
 
     #[test]
+    fn a_drift_is_told_and_a_straggler_counted() {
+        let shape = Shape { isl: Tokens::new(10), osl: Tokens::new(5), batch: 1 };
+        let of = |times: &[f64]| {
+            let samples: Vec<_> =
+                (0..).zip(times).map(|(i, time)| sample(i, false, time - 0.01, 0.0)).collect();
+            let mut record = Record::default();
+            summarise(&mut record, &samples, shape, 1);
+            record
+        };
+        // 1.00 to 1.07 in steps of 0.01: from 1.00 to 1.07 by the line through the middle.
+        let rising = of(&[1.0, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07]);
+        assert_eq!((rising.drifting, rising.outliers), (Some(true), Some(0)));
+        assert!((rising.drift_ratio.unwrap().get() - 1.07).abs() < 1e-9);
+        let straggling = of(&[1.0, 1.01, 1.0, 5.0, 1.01, 1.0, 1.01, 1.0]);
+        assert_eq!((straggling.drifting, straggling.outliers), (Some(false), Some(1)));
+        // Slow is not thrown away: the mean has it.
+        assert!(straggling.e2e_mean_s.unwrap().get() > 1.5);
+        let few = of(&[1.0, 1.1, 1.2, 1.3, 1.4]);
+        assert_eq!((few.drifting, few.drift_ratio), (None, None));
+    }
+
+    #[test]
     fn no_interval_of_a_rate_reaches_below_zero() {
         let rates = [0.1, 0.1, 0.1, 0.1, 100.0].map(TokensPerSecond::new);
-        assert!(bootstrap_t_interval(&rates, 1).unwrap().low.get() < 0.0);
+        assert!(series_interval(&rates, 1).unwrap().low.get() < 0.0);
         assert_eq!(rate_interval(&rates, 1).unwrap().low, TokensPerSecond::new(0.0));
     }
 

@@ -223,6 +223,13 @@ impl Div<Tokens> for Joules {
     }
 }
 
+impl Div<Seconds> for Joules {
+    type Output = Watts;
+    fn div(self, time: Seconds) -> Watts {
+        Watts(self.0 / time.0)
+    }
+}
+
 impl Mul<Seconds> for Watts {
     type Output = Joules;
     fn mul(self, time: Seconds) -> Joules {
@@ -366,6 +373,7 @@ mod tests {
         assert_eq!(energy, KilowattHours::new(4.0));
         assert_eq!(UsdPerKilowattHour::new(0.25) * energy, Usd::new(1.0));
         assert_eq!(Joules::new(10.0) / Tokens::new(4), JoulesPerToken::new(2.5));
+        assert_eq!(Joules::new(100.0) / Seconds::new(4.0), Watts::new(25.0));
     }
 
     #[test]

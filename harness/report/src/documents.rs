@@ -5,6 +5,7 @@ use crate::error::ReportError;
 use crate::format::Format;
 use crate::grid::Grid;
 use crate::paragraph::wrapped;
+use crate::reading::text_against_random;
 use crate::tables;
 use freeweights_cost::people::{percent, volume};
 use freeweights_cost::{Assessment, people, throughput_words};
@@ -169,6 +170,9 @@ fn measured(
         let _ = writeln!(text, "{}\n", machine.join(", "));
     }
     text.push_str(&tables::measurements(records).render(format, width)?);
+    for sentence in text_against_random(records) {
+        let _ = writeln!(text, "\n{}", paragraph(&sentence, format, width));
+    }
     for record in records.iter().filter(|record| record.status != Status::Ok) {
         let why = record.error.as_deref().unwrap_or("no reason recorded");
         let _ = writeln!(text, "\n{}: {why}", record.case_id);

@@ -8,16 +8,20 @@
 //! - [`tables`]: the tables of measurements, cost, bill and assumptions.
 //! - [`chart`]: where the self-hosted bill meets those of APIs.
 //! - [`documents`]: these put together.
+//! - [`comparison`]: two runs, and many over time.
 
 pub mod chart;
+pub mod comparison;
 pub mod documents;
 mod error;
 mod format;
 mod grid;
 mod paragraph;
+mod reading;
 pub mod tables;
 
 pub use chart::break_even_chart;
+pub use comparison::{comparison_report, history_report};
 pub use documents::{CostTable, bench_report, cost_report, cost_table, run_report};
 pub use error::ReportError;
 pub use format::Format;

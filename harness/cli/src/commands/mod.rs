@@ -1,12 +1,14 @@
 //! One file per subcommand.
 
 pub mod bench;
+pub mod compare;
 pub mod completions;
 pub mod cost;
 pub mod hardware;
 pub mod import;
 pub mod ledger;
 pub mod models;
+pub mod plans;
 pub mod prices;
 pub mod run;
 pub mod verify;

@@ -3,6 +3,7 @@
 use super::OutputFormat;
 use super::bench::{self, BenchArgs};
 use super::cost::{self, Terms};
+use crate::dry_run;
 use crate::exit::Exit;
 use crate::measuring;
 use crate::print;
@@ -25,6 +26,9 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    if args.bench.dry_run {
+        return dry_run::run(&args.bench);
+    }
     // Terms that make no sense are refused before a minute is spent on measuring.
     let scenario = args.terms.scenario()?;
     let prices = args.terms.prices.catalogue()?;

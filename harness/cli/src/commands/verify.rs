@@ -13,7 +13,7 @@ use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_measure::verify::{Bounds, Comparison, compare};
 use freeweights_measure::{
-    Case, Footprint, InProcess, available_memory, fit, load_decoder, random_tokens,
+    Case, Footprint, InProcess, Prompts, available_memory, fit, load_decoder, random_tokens,
 };
 use freeweights_models::{
     Decoder, Loaded, ModelId, ModelInfo, Quant, Quiet, inspect, load_reference, open_device,
@@ -109,7 +109,7 @@ fn refuse_too_large(args: &VerifyArgs, info: &ModelInfo) -> anyhow::Result<()> {
         weights_at: Vec::new(),
         ..reference
     };
-    let case = Case { isl: args.window, osl: 1, depth: 0, batch: 1 };
+    let case = Case { isl: args.window, osl: 1, depth: 0, batch: 1, prompts: Prompts::Random };
     fit(&both, &case, available).with_context(|| {
         format!("the reference of {}, every matrix in f32, beside what is tested", args.model)
     })

@@ -80,6 +80,18 @@ pub enum ReadError {
         /// Its run.
         run_id: String,
     },
+    /// A sample that is not as it was written.
+    #[error(
+        "sample {sample} of case {case_id}: {what}; the files were changed: bring them back as they were, or begin anew with another --out"
+    )]
+    Changed {
+        /// Its case.
+        case_id: String,
+        /// The sample.
+        sample: u32,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Two files hold the same case of the same run.
     #[error(
         "case_id {case_id:?} of run {run_id:?} is in more than one of the files; give each file once"

@@ -1,12 +1,14 @@
 //! Reading results back: a run of freeweights, or what another tool wrote.
 
 mod error;
+mod kept;
 mod samples;
 mod split;
 mod summary;
 mod table;
 
 pub use error::ReadError;
+pub(crate) use kept::{Gaps, read_kept};
 pub use samples::{CaseSamples, Samples};
 pub use summary::read_summary_from;
 
@@ -35,6 +37,8 @@ pub struct Measurements {
     pub samples: Samples,
     /// Why rows were left out; empty unless reading was lenient.
     pub skipped: Vec<String>,
+    /// What else is to be told of the files: rows that a kill left half-written.
+    pub notes: Vec<String>,
 }
 
 impl Measurements {
@@ -44,7 +48,7 @@ impl Measurements {
     /// [`ReadError::SameCase`] where both hold the same case of the same run.
     pub fn extend(&mut self, other: Self) -> Result<(), ReadError> {
         // The first file of several, and mostly the only one, is taken as it is: it may be big.
-        if self.records.is_empty() && self.skipped.is_empty() {
+        if self.records.is_empty() && self.skipped.is_empty() && self.notes.is_empty() {
             *self = other;
             return Ok(());
         }
@@ -58,6 +62,7 @@ impl Measurements {
         self.records.extend(other.records);
         self.samples.extend(other.samples);
         self.skipped.extend(other.skipped);
+        self.notes.extend(other.notes);
         Ok(())
     }
 }
@@ -96,27 +101,29 @@ fn read_run(
     summary: impl BufRead + Send,
     lenient: bool,
 ) -> Result<Measurements, ReadError> {
-    let summary::Rows { records, mut skipped } = summary::read_rows(summary, lenient)?;
+    let summary::Rows { records, mut skipped, torn } = summary::read_rows(summary, lenient)?;
+    let mut notes: Vec<String> = torn.into_iter().collect();
     let samples = match path.file_name() {
         Some(name) if name == "summary.csv" => {
-            read_beside(&path.with_file_name("raw.csv"), lenient, &mut skipped)?
+            read_beside(&path.with_file_name("raw.csv"), lenient, &mut skipped, &mut notes)?
         }
         // A summary under another name may lie beside the samples of any run.
         _ => Samples::default(),
     };
-    Ok(Measurements { records, samples, skipped })
+    Ok(Measurements { records, samples, skipped, notes })
 }
 
 fn read_beside(
     path: &Path,
     lenient: bool,
     skipped: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<Samples, ReadError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Samples::default()),
         Err(source) => return Err(ReadError::Io { path: path.to_path_buf(), source }),
     };
-    samples::read_samples(file, lenient, skipped)
+    samples::read_samples(file, lenient, skipped, notes)
         .map_err(|source| ReadError::Beside { path: path.to_path_buf(), source: source.into() })
 }

@@ -3,7 +3,7 @@
 use super::ReadError;
 use super::table::Table;
 use crate::record::{Record, SCHEMA_VERSION};
-use crate::sample::RawRow;
+use crate::sample::{RAW_COLUMNS_OF_VERSION_2, RawRow};
 use crate::text::Text;
 use crate::units::TokensPerSecond;
 use std::collections::HashMap;
@@ -35,6 +35,11 @@ impl Samples {
         self.get(&record.run_id, &record.case_id)
     }
 
+    /// Keeps the samples behind a record, in place of those that were kept before.
+    pub fn insert(&mut self, record: &Record, samples: CaseSamples) {
+        *self.entry(&record.run_id, &record.case_id) = samples;
+    }
+
     /// The samples of one case of one run, to be filled.
     pub(crate) fn entry(&mut self, run_id: &Text, case_id: &Text) -> &mut CaseSamples {
         self.0.entry(run_id.clone()).or_default().entry(case_id.clone()).or_default()
@@ -53,20 +58,22 @@ pub(super) fn read_samples(
     text: impl Read + Send,
     lenient: bool,
     skipped: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<Samples, ReadError> {
-    Table::read(text, RawRow::COLUMNS, |table| gather(table, lenient, skipped))
+    Table::read(text, RawRow::COLUMNS, |table| gather(table, lenient, skipped, notes))
 }
 
 fn gather(
     table: &mut Table,
     lenient: bool,
     skipped: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<Samples, ReadError> {
     let mut samples = Samples::default();
     if table.has_no_header() {
         return Ok(samples);
     }
-    if let Some(columns) = table.missing(RawRow::COLUMNS.len()) {
+    if let Some(columns) = table.missing(RAW_COLUMNS_OF_VERSION_2) {
         return Err(ReadError::MissingColumns {
             columns,
             file: "raw.csv",
@@ -86,6 +93,7 @@ fn gather(
                 case.prefill.extend(row.prefill_tps);
                 case.decode.extend(row.decode_tps);
             }
+            Err(_) if table.is_torn() => notes.push(table.torn_note("raw.csv")),
             Err(error) if lenient => skipped.push(format!("raw.csv: {error}")),
             Err(error) => return Err(error),
         }
@@ -102,7 +110,7 @@ mod tests {
     fn read(rows: &str, lenient: bool) -> (Result<Samples, ReadError>, Vec<String>) {
         let mut skipped = Vec::new();
         let text = format!("{HEADER}\n{rows}");
-        (read_samples(text.as_bytes(), lenient, &mut skipped), skipped)
+        (read_samples(text.as_bytes(), lenient, &mut skipped, &mut Vec::new()), skipped)
     }
 
     #[test]
@@ -115,7 +123,24 @@ mod tests {
         assert_eq!(a.decode, [TokensPerSecond::new(6.0)]);
         assert_eq!(samples.get("r", "b").unwrap().decode, [TokensPerSecond::new(8.0)]);
         assert_eq!(samples.get("other", "a"), None);
-        assert_eq!(read_samples(&b""[..], false, &mut Vec::new()).unwrap(), Samples::default());
+        assert_eq!(
+            read_samples(&b""[..], false, &mut Vec::new(), &mut Vec::new()).unwrap(),
+            Samples::default()
+        );
+    }
+
+    #[test]
+    fn a_row_that_a_kill_cut_off_is_left_out_with_a_note() {
+        let whole = format!("{HEADER}\nr,a,0,false,,,,,,2.5,,\nr,a,1,false,,,,");
+        for (text, torn) in [(whole.clone(), true), (whole + "\n", false)] {
+            let mut notes = Vec::new();
+            let read = read_samples(text.as_bytes(), false, &mut Vec::new(), &mut notes);
+            // With its line break the row was written so, and not cut.
+            assert_eq!((read.is_ok(), notes.len()), (torn, usize::from(torn)));
+            if let Some(note) = notes.first() {
+                insta::assert_snapshot!(note, @"raw.csv, line 3: the last row is half-written and left out; the run was killed there");
+            }
+        }
     }
 
     #[test]
@@ -131,8 +156,8 @@ mod tests {
         assert_eq!(skipped.len(), 1);
         let cut = HEADER.replace(",decode_tps", "");
         insta::assert_snapshot!(
-            read_samples(cut.as_bytes(), false, &mut Vec::new()).unwrap_err(),
-            @"missing columns: decode_tps; this is no raw.csv of schema version 2; give the file as it was written"
+            read_samples(cut.as_bytes(), false, &mut Vec::new(), &mut Vec::new()).unwrap_err(),
+            @"missing columns: decode_tps; this is no raw.csv of schema version 3; give the file as it was written"
         );
     }
 }

@@ -43,6 +43,19 @@ impl Rows {
         Self { full, empty, batch: Batch::default(), next: 0 }
     }
 
+    /// Whether no row comes behind those that were given out.
+    pub(super) fn at_end(&mut self) -> bool {
+        while self.next == self.batch.filled {
+            if self.batch.ended.is_some() {
+                return false;
+            }
+            let Ok(batch) = self.full.recv() else { return true };
+            self.batch = batch;
+            self.next = 0;
+        }
+        false
+    }
+
     /// The next row, or why it is no text; `None` behind the last.
     ///
     /// # Errors

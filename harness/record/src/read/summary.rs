@@ -23,6 +23,8 @@ pub(super) struct Rows {
     pub(super) records: Vec<Record>,
     /// Why rows were left out; empty unless reading was lenient.
     pub(super) skipped: Vec<String>,
+    /// What a kill left half-written.
+    pub(super) torn: Option<String>,
 }
 
 /// Reads every row, of any version: what comes back is of the current one. `lenient` leaves out rows
@@ -37,11 +39,12 @@ fn gather(table: &mut Table, lenient: bool) -> Result<Rows, ReadError> {
     }
     refuse_missing(table, 1, COLUMNS_OF_VERSION[0])?;
     let mut state = State::new();
-    let mut rows = Rows { records: Vec::new(), skipped: Vec::new() };
+    let mut rows = Rows { records: Vec::new(), skipped: Vec::new(), torn: None };
     let mut first_skipped = None;
     while table.advance()? {
         match state.row(table, &mut rows.records) {
             Ok(()) => {}
+            Err(_) if table.is_torn() => rows.torn = Some(table.torn_note("summary.csv")),
             Err(error) if lenient => {
                 rows.skipped.push(error.to_string());
                 first_skipped.get_or_insert(error);
@@ -140,10 +143,10 @@ mod tests {
 
     #[test]
     fn other_versions_missing_columns_duplicates_and_nothing_are_refused() {
-        let other = text_of(&[record("a")]).replacen("\n2,", "\n9,", 1);
+        let other = text_of(&[record("a")]).replacen("\n3,", "\n9,", 1);
         insta::assert_snapshot!(
             read_summary_from(other.as_bytes()).unwrap_err(),
-            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 2; use the release that wrote the file"#
+            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 3; use the release that wrote the file"#
         );
         insta::assert_snapshot!(
             read_summary_from(text_of(&[record("a"), record("a")]).as_bytes()).unwrap_err(),
@@ -162,21 +165,27 @@ mod tests {
         let short = format!("{header_only}\n1,2,3\n");
         insta::assert_snapshot!(
             read_summary_from(short.as_bytes()).unwrap_err(),
-            @"line 2: 3 cells where the header has 99; the file may have been cut off"
+            @"line 2: 3 cells where the header has 114; the file may have been cut off"
         );
         assert!(matches!(read_summary_from(&b""[..]), Err(ReadError::Empty)));
     }
 
     #[test]
-    fn version_1_is_read_as_the_current_one_and_version_2_needs_its_columns() {
+    fn earlier_versions_are_read_as_the_current_one_and_need_their_columns() {
         let text = text_of(&[record("a"), record("b")]);
-        let cut = |line: &str| line.rsplitn(3, ',').last().unwrap().to_owned();
-        let version_1: Vec<_> = text.replace("\n2,", "\n1,").lines().map(cut).collect();
-        let read = read_summary_from(version_1.join("\n").as_bytes()).unwrap();
-        assert_eq!(read, [record("a"), record("b")]);
-        let pretender: Vec<_> = text.lines().map(cut).collect();
+        let cut_to = |version: usize, text: &str| {
+            let count = COLUMNS_OF_VERSION[version - 1];
+            let cut = |line: &str| line.split(',').take(count).collect::<Vec<_>>().join(",");
+            text.lines().map(cut).collect::<Vec<_>>().join("\n")
+        };
+        for version in [1, 2] {
+            let earlier = cut_to(version, &text.replace("\n3,", &format!("\n{version},")));
+            let read = read_summary_from(earlier.as_bytes()).unwrap();
+            assert_eq!(read, [record("a"), record("b")]);
+        }
+        let pretender = cut_to(1, &text.replace("\n3,", "\n2,"));
         insta::assert_snapshot!(
-            read_summary_from(pretender.join("\n").as_bytes()).unwrap_err(),
+            read_summary_from(pretender.as_bytes()).unwrap_err(),
             @"missing columns: source_tool, source_tool_version; this is no summary.csv of schema version 2; give the file as it was written"
         );
         let runs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/runs");
@@ -211,12 +220,12 @@ mod tests {
     #[test]
     fn a_lenient_reader_leaves_bad_rows_out_and_says_so() {
         let good = text_of(&[record("a"), record("b"), record("c"), record("c")]);
-        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n2,r,a,", "\n7,r,a,", 1);
+        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n3,r,a,", "\n7,r,a,", 1);
         let rows = read_rows(text.as_bytes(), true).unwrap();
         assert_eq!(rows.records, [record("c")]);
         insta::assert_snapshot!(rows.skipped.join("\n"), @r#"
-        line 2: schema_version is "7", this freeweights reads versions 1 to 2; use the release that wrote the file
-        line 3: 100 cells where the header has 99; the file may have been cut off
+        line 2: schema_version is "7", this freeweights reads versions 1 to 3; use the release that wrote the file
+        line 3: 115 cells where the header has 114; the file may have been cut off
         line 6: case_id "c" of run "r" appears twice; remove one of the rows
         "#);
         // Bytes that are no text cost their row only.

@@ -4,6 +4,8 @@ use super::ReadError;
 use super::split::Rows;
 use crate::column::{Column, Unfit};
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
 /// Bytes taken from the file at once.
@@ -19,6 +21,24 @@ pub(super) struct Table {
     row: csv::StringRecord,
     /// Why the row is no text, where it is none.
     broken: Option<ReadError>,
+    /// The last byte of the text so far.
+    last_byte: Arc<AtomicU8>,
+}
+
+/// A text of which the last byte is remembered.
+struct Watched<R> {
+    text: R,
+    last_byte: Arc<AtomicU8>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.text.read(buffer)?;
+        if let Some(&last) = buffer[..read].last() {
+            self.last_byte.store(last, Ordering::Relaxed);
+        }
+        Ok(read)
+    }
 }
 
 impl Table {
@@ -28,6 +48,8 @@ impl Table {
         columns: &'static [Column],
         body: impl FnOnce(&mut Self) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
+        let last_byte = Arc::new(AtomicU8::new(b'\n'));
+        let text = Watched { text, last_byte: Arc::clone(&last_byte) };
         let mut reader = csv::ReaderBuilder::new()
             // Lengths are checked row by row, so that one short row need not cost the others.
             .flexible(true)
@@ -39,7 +61,7 @@ impl Table {
         thread::scope(|scope| {
             let rows = Rows::of(reader, scope);
             let row = csv::StringRecord::new();
-            body(&mut Self { rows, columns, places, width, row, broken: None })
+            body(&mut Self { rows, columns, places, width, row, broken: None, last_byte })
         })
     }
 
@@ -71,6 +93,12 @@ impl Table {
         self.row.position().map_or(0, csv::Position::line)
     }
 
+    /// Where the row begins in the text.
+    pub(super) fn byte(&self) -> usize {
+        let byte = self.row.position().map_or(0, csv::Position::byte);
+        usize::try_from(byte).unwrap_or(usize::MAX)
+    }
+
     /// Refuses a row that is shorter or longer than the header, or no text.
     pub(super) fn check_row(&mut self) -> Result<(), ReadError> {
         if let Some(error) = self.broken.take() {
@@ -83,6 +111,22 @@ impl Table {
         let reason =
             format!("{cells} cells where the header has {header}; the file may have been cut off");
         Err(ReadError::NotCsv { line: self.line(), reason })
+    }
+
+    /// Whether a kill cut the row off: it is the last one, shorter than the header, and without
+    /// the line break that every row is written with.
+    pub(super) fn is_torn(&mut self) -> bool {
+        self.row.len() < self.width
+            && self.rows.at_end()
+            && self.last_byte.load(Ordering::Relaxed) != b'\n'
+    }
+
+    /// What to say of a torn row.
+    pub(super) fn torn_note(&self, file: &str) -> String {
+        format!(
+            "{file}, line {}: the last row is half-written and left out; the run was killed there",
+            self.line()
+        )
     }
 
     /// The cell of the column at place `at` of the known ones; empty where there is none.

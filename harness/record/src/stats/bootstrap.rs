@@ -84,7 +84,7 @@ pub fn bootstrap_t_interval<Q: Quantity>(samples: &[Q], seed: u64) -> Result<Int
         })
         .collect();
     studentised.sort_unstable_by(f64::total_cmp);
-    let least = student_t_975(n - 1);
+    let least = student_t_975((n - 1) as f64);
     let below = interpolate_sorted(&studentised, 0.975).max(least);
     let above = (-interpolate_sorted(&studentised, 0.025)).max(least);
     let end = |errors: f64| Q::from_f64(centre + errors * deviation / root_n);

@@ -1,13 +1,20 @@
 //! Statistics that name their convention, keep their unit, and refuse too few samples.
 
 mod bootstrap;
+mod fences;
 mod moments;
+mod normal;
 mod percentile;
+mod series;
 mod student;
+mod trend;
 
 pub use bootstrap::{Interval, RESAMPLES, bootstrap_t_interval};
+pub use fences::beyond_outer_fences;
 pub use moments::{mean, sample_stddev};
 pub use percentile::{Percentile, median, percentile_linear};
+pub use series::{autocorrelation, series_interval};
+pub use trend::{Trend, mann_kendall, theil_sen_drift};
 
 use thiserror::Error;
 

@@ -20,6 +20,7 @@ pub fn measurements(records: &[Record]) -> Grid {
         Column::number("osl", "osl"),
         Column::number("depth", "depth").lifts().may_drop(7),
         Column::number("batch", "batch"),
+        Column::text("prompts", "prompts").lifts().may_drop(7),
         Column::number("prefill_mean_tps", "prefill tok/s").title_wraps(),
         Column::number("prefill_stddev_tps", "prefill ±").title_wraps().may_drop(9),
         Column::number("prefill_ci95", "prefill 95%").title_wraps().for_people().may_drop(6),
@@ -38,7 +39,9 @@ pub fn measurements(records: &[Record]) -> Grid {
     for record in records {
         grid.push(row(record));
     }
-    grid
+    // Where all read the same there is nothing to tell apart.
+    let mixed = records.windows(2).any(|pair| pair[0].prompts != pair[1].prompts);
+    if mixed { grid } else { grid.hide("prompts") }
 }
 
 fn row(record: &Record) -> Vec<Cell> {
@@ -53,6 +56,7 @@ fn row(record: &Record) -> Vec<Cell> {
         tokens(record.osl),
         tokens(record.depth),
         record.batch.into(),
+        record.prompts.as_deref().map(str::to_owned).into(),
         quantity(record.prefill_mean_tps),
         quantity(record.prefill_stddev_tps),
         interval(record.prefill_ci95_low_tps, record.prefill_ci95_high_tps),

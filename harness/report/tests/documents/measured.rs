@@ -46,10 +46,10 @@ fn measurements_at_120_and_at_60() {
     | candle | cpu | 2 | dummy:smollm2-135m | q8_0 | 128 | 64 | 0 | 64 | - | - | - | - | - | - | - | - | failed |
     ");
     insta::assert_snapshot!(grid.render(Format::Csv, 60).unwrap(), @r"
-    engine,device,threads,model,quant,isl,osl,depth,batch,prefill_mean_tps,prefill_stddev_tps,prefill_ci95_low_tps,prefill_ci95_high_tps,decode_mean_tps,decode_stddev_tps,decode_ci95_low_tps,decode_ci95_high_tps,ttft_mean_s,peak_bytes,status,error
-    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,1,402.3,4.8276,398.277,406.32300000000004,41.72,1.41848,40.677,42.763,0.341,412000000,ok,
-    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,4,520,6.24,514.8,525.2,118.4,4.025600000000001,115.44,121.36,0.341,412000000,ok,
-    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,64,,,,,,,,,,,failed,out of memory
+    engine,device,threads,model,quant,isl,osl,depth,batch,prompts,prefill_mean_tps,prefill_stddev_tps,prefill_ci95_low_tps,prefill_ci95_high_tps,decode_mean_tps,decode_stddev_tps,decode_ci95_low_tps,decode_ci95_high_tps,ttft_mean_s,peak_bytes,status,error
+    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,1,,402.3,4.8276,398.277,406.32300000000004,41.72,1.41848,40.677,42.763,0.341,412000000,ok,
+    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,4,,520,6.24,514.8,525.2,118.4,4.025600000000001,115.44,121.36,0.341,412000000,ok,
+    candle,cpu,2,dummy:smollm2-135m,q8_0,128,64,0,64,,,,,,,,,,,,failed,out of memory
     ");
 }
 

@@ -1,0 +1,314 @@
+//! Runs the cases of each model, and keeps everything the moment it is there.
+//!
+//! Not here: what is asked for and where it goes ([`crate::opening`]).
+
+use crate::commands::bench::BenchArgs;
+use crate::eta::Eta;
+use crate::measuring::{load_or_plain, show_profile, show_text, write_host};
+use crate::opening::Subject;
+use crate::progress::Progress;
+use crate::suite::Suite;
+use crate::{print, watching};
+use anyhow::Context;
+use freeweights_measure::{
+    Begun, Case, CaseResult, Engine, EngineError, EngineInfo, HostInstruments, InProcess,
+    LoadRequest, LocalEngine, ModelFacts, Observer, Prompts, RunContext, Rung, Sampler,
+    ScriptedEngine, Work, case_id, doubts, record_of, resume,
+};
+use freeweights_record::units::Seconds;
+use freeweights_record::{Record, RunFolder, Sample, SampleOf, Status, Text};
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a run is under way with.
+pub struct Keeper<'a> {
+    pub args: &'a BenchArgs,
+    pub suite: &'a Suite,
+    pub folder: RunFolder,
+    pub context: RunContext,
+    /// One record per case that ended, those of earlier processes first.
+    pub records: Vec<Record>,
+    /// Samples of earlier processes, by case.
+    pub samples: HashMap<Text, Vec<Sample>>,
+    /// When the run began.
+    pub started_at: jiff::Timestamp,
+    /// When this process opened it, and what the clock of the run showed then.
+    pub opened: Instant,
+    pub begun_at: Seconds,
+    /// When the last sample was over, on the clock of the run.
+    pub clock: Seconds,
+    pub stop: Arc<AtomicBool>,
+    /// What reads memory and energy; none where nothing is to be sampled.
+    pub sampler: Option<Arc<Sampler>>,
+    /// Whether there was anything left to measure.
+    pub measured: bool,
+}
+
+type Told = Result<(), Box<dyn Error + Send + Sync>>;
+
+impl Keeper<'_> {
+    /// Measures all cases of one engine and model that are not done yet.
+    pub fn measure(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        let Some(engine) = self.suite.in_process(subject.engine) else {
+            let mut engine = ScriptedEngine::steady(400.0, 50.0)
+                .paced(self.args.scripted_pace)
+                .starting_at(self.clock);
+            return self.run_cases(&mut engine, None);
+        };
+        if let Some(error) = &subject.too_large {
+            return self.keep_refusal(subject, engine, &error.to_string());
+        }
+        if self.is_done(subject, engine) {
+            return Ok(());
+        }
+        let mut request = LoadRequest {
+            engine,
+            model: subject.model.clone(),
+            device: subject.device.clone(),
+            threads: self.suite.threads,
+            quant: self.suite.quant,
+            prompt: self.suite.prompt.clone(),
+            text: self.suite.text.as_deref().map(read_text).transpose()?,
+            seed: self.suite.seed,
+            sha256: subject.sha256.clone(),
+        };
+        let spinner = Progress::spinner(&format!("loading {}", subject.model));
+        let mut ready = match load_or_plain(&mut request, self.suite) {
+            Ok(ready) => ready,
+            // Bad input on the only model is the user's to mend; behind others it is a row.
+            Err(error) if self.records.is_empty() => {
+                self.folder.discard_if_empty()?;
+                return Err(error.into());
+            }
+            Err(error) => return self.keep_refusal(subject, engine, &error.to_string()),
+        };
+        drop(spinner);
+        if let Some(tokens) = ready.text_tokens {
+            self.refuse_short_text(tokens)?;
+        }
+        ready.engine.set_profiling(self.args.profile);
+        ready.engine.set_clock(self.now());
+        self.run_cases(&mut ready.engine, ready.prompt_tokens)?;
+        show_profile(&ready.engine);
+        note_kept(&ready.engine);
+        if self.args.show_text {
+            let prompt = self.suite.prompt.as_deref().unwrap_or_default();
+            show_text(prompt, self.args.format, &ready.engine, ready.tokenizer.as_ref().ok())?;
+        }
+        Ok(())
+    }
+
+    /// A text that no case can be cut from is the user's to mend while nothing is measured yet.
+    fn refuse_short_text(&self, tokens: usize) -> anyhow::Result<()> {
+        let of_text = |case: &Case| case.prompts == Prompts::Text;
+        let longest = self.suite.least_cases(None).into_iter().filter(of_text);
+        let wanted = longest.map(|case| case.isl.max(case.depth)).max().unwrap_or(0);
+        if self.records.is_empty() && tokens < wanted as usize {
+            self.folder.discard_if_empty()?;
+            anyhow::bail!(EngineError::ShortText { there: tokens, wanted });
+        }
+        Ok(())
+    }
+
+    /// The time since the run began, the pauses between its processes left out.
+    fn now(&self) -> Seconds {
+        self.begun_at + Seconds::from_duration(self.opened.elapsed())
+    }
+
+    /// Whether all cases of a model are done, as far as that can be told without loading it: what
+    /// they will be called depends on little that is only known then.
+    fn is_done(&self, subject: &Subject, engine: InProcess) -> bool {
+        let Some(info) = &subject.info else { return false };
+        if self.suite.prompt.is_some() || !self.suite.ladders(None).is_empty() {
+            return false;
+        }
+        let quant = self.suite.quant.map_or_else(|| info.quant.clone(), |quant| quant.to_string());
+        let facts = EngineInfo {
+            engine: engine.name().into(),
+            engine_version: None,
+            device: subject.device.clone(),
+            threads: u32::try_from(self.suite.threads.get()).ok(),
+            model: ModelFacts {
+                name: info.name.clone(),
+                quant: Some(quant),
+                ..ModelFacts::default()
+            },
+        };
+        self.suite.cases(None).iter().all(|case| self.status_of(&case_id(&facts, case)).is_some())
+    }
+
+    /// How a case ended, if it did.
+    fn status_of(&self, case_id: &str) -> Option<Status> {
+        let record = self.records.iter().find(|record| record.case_id == *case_id)?;
+        Some(record.status)
+    }
+
+    fn run_cases(
+        &mut self,
+        engine: &mut dyn Engine,
+        prompt_tokens: Option<u32>,
+    ) -> anyhow::Result<()> {
+        let info = engine.info().clone();
+        let work = self.work(&info, prompt_tokens);
+        if work.cases.is_empty() && work.ladders.is_empty() {
+            return Ok(());
+        }
+        if !self.measured {
+            self.measured = true;
+            write_host(&self.folder, &self.context.host)?;
+        }
+        let options = self.suite.options();
+        let known = work.ladders.iter().flat_map(|ladder| &ladder.known);
+        let known = known.filter(|rung| rung.ended.is_none()).map(|rung| &rung.begun);
+        let begun: Vec<&Begun> = work.cases.iter().chain(known).collect();
+        let (started, eta) = (self.first_touches(&begun), Eta::over(&begun, &options));
+        let before_any = self.context.host.energy.iter().all(|part| part.idle_before.is_none());
+        if let Some(sampler) = self.sampler.as_ref().filter(|_| before_any) {
+            watching::idle(sampler, &mut self.context.host, false);
+        }
+        let mut instruments = HostInstruments::new(self.sampler.clone(), &info.device);
+        let read_before = self.sampler.as_ref().map(|sampler| (sampler.now(), sampler.cost()));
+        let progress = Progress::over(work.cases.len());
+        let stop = Arc::clone(&self.stop);
+        let mut watch = Watch { keeper: self, progress, eta, info, started };
+        resume(engine, work, &options, &mut instruments, &stop, &mut watch)
+            .map_err(|error| anyhow::anyhow!(error))?;
+        drop(watch.progress);
+        if let Some((sampler, (began, cost))) = self.sampler.as_ref().zip(read_before) {
+            note_sampling(sampler, began, cost);
+            // Who wants to stop does not want to wait.
+            if !self.stop.load(Ordering::Relaxed) {
+                watching::idle(sampler, &mut self.context.host, true);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is still to be measured, with what earlier processes have of it.
+    fn work(&mut self, info: &EngineInfo, prompt_tokens: Option<u32>) -> Work {
+        let mut cases = self.suite.cases(prompt_tokens);
+        cases.retain(|case| self.status_of(&case_id(info, case)).is_none());
+        let cases = cases.into_iter().map(|case| self.begun(info, case)).collect();
+        let mut ladders = self.suite.ladders(prompt_tokens);
+        for ladder in &mut ladders {
+            ladder.known = ladder
+                .cases()
+                .map(|case| Rung {
+                    ended: self.status_of(&case_id(info, &case)),
+                    begun: self.begun(info, case),
+                })
+                .filter(|rung| rung.ended.is_some() || !rung.begun.samples.is_empty())
+                .collect();
+        }
+        Work { cases, ladders }
+    }
+
+    fn begun(&mut self, info: &EngineInfo, case: Case) -> Begun {
+        let samples = self.samples.remove(case_id(info, &case).as_str());
+        Begun { case, samples: samples.unwrap_or_default() }
+    }
+
+    /// When cases were first touched that an earlier process began.
+    fn first_touches(&self, begun: &[&Begun]) -> HashMap<Case, String> {
+        let touched = begun.iter().filter_map(|begun| {
+            let offset = Duration::from_secs_f64(begun.samples.first()?.offset.get());
+            Some((begun.case, (self.started_at + offset).to_string()))
+        });
+        touched.collect()
+    }
+
+    /// A model that cannot be loaded beside others that could is a row for each of its cases.
+    fn keep_refusal(
+        &mut self,
+        subject: &Subject,
+        engine: InProcess,
+        error: &str,
+    ) -> anyhow::Result<()> {
+        let info = EngineInfo {
+            engine: engine.name().into(),
+            engine_version: Some(engine.version()),
+            device: subject.device.clone(),
+            threads: None,
+            model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },
+        };
+        let mut engine = ScriptedEngine::refusing(info, error.to_owned());
+        self.run_cases(&mut engine, None)
+    }
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
+    })
+}
+
+/// What reading memory and energy took since it had `cost`, at `began`.
+fn note_sampling(sampler: &Sampler, began: Seconds, cost: (u64, Seconds)) {
+    let (reads, busy) = sampler.cost();
+    print::note(&format!(
+        "memory and energy were read {} times, which took {:.2}% of one CPU",
+        reads - cost.0,
+        100.0 * ((busy - cost.1) / (sampler.now() - began))
+    ));
+}
+
+/// What was kept in memory to save fills, which the resident peak has in it.
+fn note_kept(engine: &LocalEngine) {
+    let (bytes, restored) = engine.kept();
+    if restored > 0 {
+        print::note(&format!(
+            "depths were filled once and put back {restored} times; the kept states take {} of the resident memory",
+            bytes.human()
+        ));
+    }
+}
+
+/// Writes each sample and each case down as it ends, and shows where the run is.
+struct Watch<'a, 'b> {
+    keeper: &'a mut Keeper<'b>,
+    progress: Progress,
+    eta: Eta,
+    info: EngineInfo,
+    /// When each case was first touched.
+    started: HashMap<Case, String>,
+}
+
+impl Observer for Watch<'_, '_> {
+    fn begins(&mut self, case: &Case, warmup: bool, so_far: usize) -> Told {
+        self.started.entry(*case).or_insert_with(|| jiff::Timestamp::now().to_string());
+        let what = if warmup { "warm-up" } else { "sample" };
+        self.eta.begins(case);
+        let left = self.eta.left().map(|left| format!(", {left}")).unwrap_or_default();
+        let model = &self.info.model.name;
+        self.progress.cover(self.eta.cases());
+        self.progress.say(format!("{model}: {case}, {what} {}{left}", so_far + 1));
+        Ok(())
+    }
+
+    fn sampled(&mut self, case: &Case, sample: &Sample) -> Told {
+        let case_id = case_id(&self.info, case);
+        let run_id = &self.keeper.context.run_id;
+        let of = SampleOf { run_id, case_id: &case_id, shape: case.shape() };
+        self.keeper.clock = sample.started + sample.e2e();
+        self.eta.sampled(case, sample);
+        Ok(self.keeper.folder.write_sample(of, sample)?)
+    }
+
+    fn ended(&mut self, result: &CaseResult) -> Told {
+        let now = || jiff::Timestamp::now().to_string();
+        let started = self.started.remove(&result.case).unwrap_or_else(now);
+        let record = record_of(&self.keeper.context, &self.info, result, started);
+        for doubt in doubts(&record) {
+            self.progress.note(&doubt);
+        }
+        self.keeper.folder.write_record(&record)?;
+        self.keeper.records.push(record);
+        self.eta.ended(&result.case);
+        self.progress.advance();
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! A file of a run that grows by whole groups of rows.
+//!
+//! Not here: what the rows are.
+
+use crate::run_folder::WriteError;
+use serde::Serialize;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a lock is tried, and the time in between: two seconds in all.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A CSV file that grows by whole groups of rows.
+#[derive(Debug)]
+pub(crate) struct AppendOnly {
+    path: PathBuf,
+    file: File,
+    empty: bool,
+}
+
+impl AppendOnly {
+    /// A file that must not be there yet.
+    pub(crate) fn create(path: PathBuf) -> Result<Self, WriteError> {
+        let file = OpenOptions::new().create_new(true).append(true).open(&path);
+        Ok(Self { file: file.map_err(|source| io(&path, source))?, path, empty: true })
+    }
+
+    /// A file that may be there, to be written behind what it holds.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, WriteError> {
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|source| io(&path, source))?;
+        let empty = file.metadata().map_err(|source| io(&path, source))?.len() == 0;
+        Ok(Self { path, file, empty })
+    }
+
+    /// A file with this text in place of what it held: it has the one or the other at any moment.
+    pub(crate) fn replace(path: PathBuf, text: &str) -> Result<Self, WriteError> {
+        write_whole(&path, text)?;
+        Self::open(path)
+    }
+
+    /// Whether nothing was written yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Keeps other processes from going on with the same run; the system gives it back when this
+    /// one ends, however it ends. Where files cannot be locked nothing is kept.
+    pub(crate) fn lock(&self) -> Result<(), WriteError> {
+        for _ in 0..LOCK_TRIES {
+            match self.file.try_lock() {
+                // A process that was just killed has it until the system took its memory back.
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                _ => return Ok(()),
+            }
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        Err(WriteError::Busy { path: folder.to_path_buf() })
+    }
+
+    /// Forgets what lies behind the first `bytes`.
+    pub(crate) fn cut(&mut self, bytes: u64) -> Result<(), WriteError> {
+        let cut = self.file.set_len(bytes).and_then(|()| self.file.sync_all());
+        self.empty = bytes == 0;
+        cut.map_err(|source| io(&self.path, source))
+    }
+
+    /// Appends rows in one write; the header goes with the first row.
+    pub(crate) fn append<T: Serialize>(
+        &mut self,
+        rows: impl IntoIterator<Item = T>,
+    ) -> Result<(), WriteError> {
+        let text = csv_text(rows, self.empty)?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(|source| io(&self.path, source))?;
+        self.empty = false;
+        Ok(())
+    }
+}
+
+/// Writes a file beside the one that is meant, and gives it its name when it is whole.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), WriteError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|source| io(path, source))
+}
+
+/// Rows as CSV.
+pub(crate) fn csv_text<T: Serialize>(
+    rows: impl IntoIterator<Item = T>,
+    header: bool,
+) -> Result<String, WriteError> {
+    let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| {
+        csv::Error::from(std::io::Error::new(error.error().kind(), error.to_string()))
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn io(path: &Path, source: std::io::Error) -> WriteError {
+    WriteError::Io { path: path.to_path_buf(), source }
+}
