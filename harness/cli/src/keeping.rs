@@ -13,12 +13,11 @@ use anyhow::Context;
 use freeweights_measure::{
     Begun, Case, CaseResult, Engine, EngineError, EngineInfo, HostInstruments, InProcess,
     LoadRequest, LocalEngine, ModelFacts, Observer, Prompts, RunContext, Rung, Sampler,
-    ScriptedEngine, Work, case_id, doubts, record_of, resume,
+    ScriptedEngine, Told, Work, case_id, doubts, record_of, resume,
 };
 use freeweights_record::units::Seconds;
 use freeweights_record::{Record, RunFolder, Sample, SampleOf, Status, Text};
 use std::collections::HashMap;
-use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,8 +46,6 @@ pub struct Keeper<'a> {
     /// Whether there was anything left to measure.
     pub measured: bool,
 }
-
-type Told = Result<(), Box<dyn Error + Send + Sync>>;
 
 impl Keeper<'_> {
     /// Measures all cases of one engine and model that are not done yet.

@@ -35,9 +35,9 @@ mod tests {
     use super::*;
     use crate::case::Prompts;
     use crate::instruments::Unwatched;
-    use crate::runner::{CaseResult, Observer, RunOptions, Work, resume, run};
+    use crate::observer::{Observer, Told};
+    use crate::runner::{RunOptions, Work, resume, run};
     use crate::scripted::ScriptedEngine;
-    use std::error::Error;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     const CASE: Case = Case { isl: 10, osl: 3, depth: 0, batch: 2, prompts: Prompts::Random };
@@ -46,20 +46,9 @@ mod tests {
     struct Killed<'a>(usize, &'a AtomicBool);
 
     impl Observer for Killed<'_> {
-        fn begins(
-            &mut self,
-            _: &Case,
-            _: bool,
-            _: usize,
-        ) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-        fn sampled(&mut self, _: &Case, _: &Sample) -> Result<(), Box<dyn Error + Send + Sync>> {
+        fn sampled(&mut self, _: &Case, _: &Sample) -> Told {
             self.0 -= 1;
             self.1.store(self.0 == 0, Ordering::Relaxed);
-            Ok(())
-        }
-        fn ended(&mut self, _: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>> {
             Ok(())
         }
     }

@@ -4,9 +4,10 @@
 
 use crate::begun::Begun;
 use crate::case::Case;
+use crate::case_run::rates;
 use freeweights_record::stats::{mean, series_interval};
 use freeweights_record::units::TokensPerSecond;
-use freeweights_record::{Sample, Status, metric};
+use freeweights_record::{Sample, Status};
 
 /// Rungs in a row whose throughput fell, after which no further one is tried: one may be chance.
 const FALLS: u32 = 2;
@@ -76,49 +77,19 @@ impl Climb {
     }
 }
 
-/// Decode rates of the samples that count, or those of prefill where nothing is decoded.
-fn rates(case: &Case, samples: &[Sample]) -> Vec<TokensPerSecond> {
-    let shape = case.shape();
-    let rate = |sample: &Sample| match case.osl {
-        1 => metric::prefill_throughput(shape.batch, shape.isl, sample.prefill),
-        _ => metric::decode_throughput(shape.batch, &sample.gaps),
-    };
-    let counted = samples.iter().filter(|sample| !sample.warmup);
-    counted.filter_map(|sample| rate(sample).ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::case::Prompts;
     use crate::engine::{EngineError, Timing};
     use crate::instruments::Unwatched;
-    use crate::runner::{CaseResult, Observer, RunOptions, Work, resume};
+    use crate::observer::Silent;
+    use crate::runner::{RunOptions, Work, resume};
     use crate::scripted::ScriptedEngine;
     use freeweights_record::units::Seconds;
-    use std::error::Error;
     use std::sync::atomic::AtomicBool;
 
     const FIRST: Case = Case { isl: 10, osl: 3, depth: 0, batch: 1, prompts: Prompts::Random };
-
-    struct Silent;
-
-    impl Observer for Silent {
-        fn begins(
-            &mut self,
-            _: &Case,
-            _: bool,
-            _: usize,
-        ) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-        fn sampled(&mut self, _: &Case, _: &Sample) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-        fn ended(&mut self, _: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-    }
 
     /// An engine whose steps take `step(batch)` seconds, and that has memory for `most` sequences.
     fn engine(most: u32, step: fn(f64) -> f64) -> ScriptedEngine {

@@ -5,6 +5,7 @@
 
 mod begun;
 mod case;
+mod case_run;
 mod ceilings;
 mod cgroup;
 pub mod condition;
@@ -19,6 +20,7 @@ mod ladder;
 mod load;
 mod local;
 mod memory;
+mod observer;
 mod prefixes;
 mod reading;
 mod record_of;
@@ -34,6 +36,7 @@ pub mod verify;
 
 pub use begun::{Begun, end_of};
 pub use case::{Case, Grid, Prompts};
+pub use case_run::{CaseFacts, CaseResult};
 pub use ceilings::{CeilingOptions, measure_ceilings};
 pub use engine::{Check, Engine, EngineError, EngineInfo, ModelFacts, Timing};
 pub use estimate::{Estimate, Speeds};
@@ -45,10 +48,11 @@ pub use ladder::{Ladder, Rung};
 pub use load::{InProcess, LoadRequest, Ready, load_decoder, load_engine};
 pub use local::{LocalEngine, random_tokens};
 pub use memory::{HighWater, Resident};
+pub use observer::{Observer, Silent, Told};
 pub use reading::Reading;
 pub use record_of::{BuildInfo, RunContext, case_id, doubts, record_of};
 pub use roofline::{Arithmetic, Roofline};
-pub use runner::{CaseFacts, CaseResult, Observer, RunOptions, Work, resume, run};
+pub use runner::{RunOptions, Work, resume, run};
 pub use sampler::{Clock, Sampler, idle_differs};
 pub use scripted::ScriptedEngine;
 pub use timer::{MOST_TIMER_SHARE, measure_timer, timer_share};

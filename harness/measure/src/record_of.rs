@@ -1,7 +1,7 @@
 //! From what was measured to a row.
 
+use crate::case_run::CaseResult;
 use crate::engine::EngineInfo;
-use crate::runner::CaseResult;
 use crate::timer::{MOST_TIMER_SHARE, timer_share};
 use freeweights_record::units::{BitsPerWeight, Bytes, Fraction, Percent, Seconds, Tokens};
 use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise};
@@ -213,30 +213,11 @@ fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Case, Engine, Grid, Observer, RunOptions, ScriptedEngine, Unwatched, run};
+    use crate::{Engine, Grid, RunOptions, ScriptedEngine, Silent, Unwatched, run};
+    use freeweights_record::Status;
     use freeweights_record::host::Ceilings;
     use freeweights_record::units::{BytesPerSecond, FlopsPerSecond, TokensPerSecond};
-    use freeweights_record::{Sample, Status};
-    use std::error::Error;
     use std::sync::atomic::AtomicBool;
-
-    struct Silent;
-    impl Observer for Silent {
-        fn begins(
-            &mut self,
-            _: &Case,
-            _: bool,
-            _: usize,
-        ) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-        fn sampled(&mut self, _: &Case, _: &Sample) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-        fn ended(&mut self, _: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_case_becomes_a_row_with_its_ceilings() {

@@ -2,13 +2,14 @@
 
 use crate::begun::Begun;
 use crate::case::Case;
-use crate::engine::{Check, Engine, Timing};
+use crate::case_run::{CaseFacts, CaseResult, CaseRun};
+use crate::engine::{Engine, Timing};
 use crate::instruments::Instruments;
 use crate::ladder::{Climb, Ladder, Rung};
+use crate::observer::{Observer, Told};
 use crate::steady;
-use freeweights_record::stats::{mean, series_interval};
-use freeweights_record::units::{Bytes, Flops, Fraction, Seconds, TokensPerSecond};
-use freeweights_record::{Sample, Status, metric};
+use freeweights_record::units::Seconds;
+use freeweights_record::{Sample, Status};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngCore, SeedableRng};
@@ -40,80 +41,6 @@ impl Default for RunOptions {
             seed: 42,
         }
     }
-}
-
-/// Everything measured of one case.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaseResult {
-    /// The case.
-    pub case: Case,
-    /// Warm-ups and samples in the order in which they ran.
-    pub samples: Vec<Sample>,
-    /// Whether the last warm-ups agreed.
-    pub steady: bool,
-    /// How it ended.
-    pub status: Status,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// What the engine knows of the case without running it.
-    pub facts: CaseFacts,
-}
-
-/// What an engine knows of a case without running it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CaseFacts {
-    /// What the output was checked against.
-    pub check: Check,
-    /// Bytes of the KV cache when the case ends.
-    pub kv_bytes: Option<Bytes>,
-    /// Bytes of the engine's buffers beside weights and KV cache, after the last sample.
-    pub workspace: Option<Bytes>,
-    /// Bytes one decode step in the middle of the case must read.
-    pub decode_bytes_per_step: Option<Bytes>,
-    /// Operations of the whole batch's prefill.
-    pub prefill_flops: Option<Flops>,
-    /// Share of a layer's experts that a decode step read.
-    pub experts_read: Option<Fraction>,
-}
-
-impl CaseFacts {
-    fn of(engine: &dyn Engine, case: &Case) -> Self {
-        Self {
-            check: engine.check(case),
-            kv_bytes: engine.kv_bytes(case),
-            workspace: engine.workspace_bytes(),
-            decode_bytes_per_step: engine.decode_bytes_per_step(case),
-            prefill_flops: engine.prefill_flops(case),
-            experts_read: engine.experts_read(case),
-        }
-    }
-}
-
-/// Is told what happens, as it happens. An error (a full disk, say) ends the run.
-pub trait Observer {
-    /// A sample begins.
-    ///
-    /// # Errors
-    /// Ends the run.
-    fn begins(
-        &mut self,
-        case: &Case,
-        warmup: bool,
-        so_far: usize,
-    ) -> Result<(), Box<dyn Error + Send + Sync>>;
-
-    /// A sample ended well.
-    ///
-    /// # Errors
-    /// Ends the run.
-    fn sampled(&mut self, case: &Case, sample: &Sample)
-    -> Result<(), Box<dyn Error + Send + Sync>>;
-
-    /// A case ended, well or not.
-    ///
-    /// # Errors
-    /// Ends the run.
-    fn ended(&mut self, result: &CaseResult) -> Result<(), Box<dyn Error + Send + Sync>>;
 }
 
 /// Takes an engine through cases. Every case ends in one call of [`Observer::ended`], also when
@@ -195,83 +122,6 @@ pub fn resume(
     Ok(runs.into_iter().filter_map(|run| run.result).collect())
 }
 
-/// A case under way.
-struct CaseRun {
-    case: Case,
-    samples: Vec<Sample>,
-    /// How many of them an earlier process took.
-    earlier: usize,
-    steady: bool,
-    /// Samples that count from which on the interval is looked at next.
-    look_at: usize,
-    ended: bool,
-    status: Status,
-    error: Option<String>,
-    result: Option<CaseResult>,
-}
-
-impl CaseRun {
-    fn new(Begun { case, samples }: Begun) -> Self {
-        Self {
-            case,
-            earlier: samples.len(),
-            samples,
-            steady: false,
-            look_at: 0,
-            ended: false,
-            status: Status::Ok,
-            error: None,
-            result: None,
-        }
-    }
-
-    /// End-to-end times of the warm-ups of this process, or of all samples that count.
-    fn times(&self, warmup: bool) -> Vec<Seconds> {
-        let from = if warmup { self.earlier } else { 0 };
-        self.samples[from..].iter().filter(|s| s.warmup == warmup).map(Sample::e2e).collect()
-    }
-
-    /// Whether the interval of decode, or of prefill where nothing is decoded, is narrow enough.
-    ///
-    /// Making an interval takes longer the more samples there are, so it is made when their number
-    /// has grown by a tenth.
-    fn reached_precision(&mut self, counted: usize, options: &RunOptions) -> bool {
-        if counted < self.look_at {
-            return false;
-        }
-        self.look_at = counted + counted.div_ceil(10);
-        let rates: Vec<TokensPerSecond> = self
-            .samples
-            .iter()
-            .filter(|sample| !sample.warmup)
-            .filter_map(|sample| {
-                let shape = self.case.shape();
-                if self.case.osl > 1 {
-                    metric::decode_throughput(shape.batch, &sample.gaps).ok()
-                } else {
-                    metric::prefill_throughput(shape.batch, shape.isl, sample.prefill).ok()
-                }
-            })
-            .collect();
-        let (Ok(centre), Ok(interval)) = (mean(&rates), series_interval(&rates, options.seed))
-        else {
-            return false;
-        };
-        interval.relative_half_width(centre) <= options.precision
-    }
-
-    fn result(&self, facts: CaseFacts) -> CaseResult {
-        CaseResult {
-            case: self.case,
-            samples: self.samples.clone(),
-            steady: self.steady,
-            status: self.status,
-            error: self.error.clone(),
-            facts,
-        }
-    }
-}
-
 /// What a run is done with.
 struct Bench<'a> {
     engine: &'a mut dyn Engine,
@@ -279,8 +129,6 @@ struct Bench<'a> {
     instruments: &'a mut dyn Instruments,
     observer: &'a mut dyn Observer,
 }
-
-type Told = Result<(), Box<dyn Error + Send + Sync>>;
 
 impl Bench<'_> {
     fn warm_up(&mut self, run: &mut CaseRun, stop: &AtomicBool) -> Told {

@@ -5,13 +5,12 @@
 
 use freeweights_measure::energy::{EnergySource, Part, Rapl, Reading};
 use freeweights_measure::{
-    Case, CaseResult, Engine, HostInstruments, Observer, Prompts, RunContext, RunOptions, Sampler,
-    ScriptedEngine, Timing, Tree, record_of, run,
+    Case, Engine, HostInstruments, Prompts, RunContext, RunOptions, Sampler, ScriptedEngine,
+    Silent, Timing, Tree, record_of, run,
 };
 use freeweights_record::units::{Joules, JoulesPerToken, Percent, Seconds, Watts};
-use freeweights_record::{Host, Record, Sample};
+use freeweights_record::{Host, Record};
 use std::cell::RefCell;
-use std::error::Error;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,20 +24,6 @@ const IDLE: f64 = 64.0;
 const PREFILL: f64 = 256.0;
 const DECODE: f64 = 128.0;
 const CASE: Case = Case { isl: 10, osl: 5, depth: 0, batch: 2, prompts: Prompts::Random };
-
-struct Silent;
-type Told = Result<(), Box<dyn Error + Send + Sync>>;
-impl Observer for Silent {
-    fn begins(&mut self, _: &Case, _: bool, _: usize) -> Told {
-        Ok(())
-    }
-    fn sampled(&mut self, _: &Case, _: &Sample) -> Told {
-        Ok(())
-    }
-    fn ended(&mut self, _: &CaseResult) -> Told {
-        Ok(())
-    }
-}
 
 /// A machine with two packages and memory, whose time passes when it is told to.
 struct World {

@@ -89,7 +89,7 @@ columns! {
     #[doc = "Seed of prompts, order and intervals."] seed: Option<u64>,
     #[doc = "Samples that count."] repetitions: Option<u32>,
     #[doc = "Samples before them that do not."] warmups: Option<u32>,
-    #[doc = "Whether the last warm-ups agreed with each other before measuring began."] steady: Option<bool>,
+    #[doc = "Whether the latest warm-ups showed no trend before measuring began."] steady: Option<bool>,
     #[doc = "Time to load the model, reading and converting included."] load_s: Option<Seconds>,
     #[doc = "Mean time to first token: prefill plus the first pick."] ttft_mean_s: Option<Seconds>,
     #[doc = "Median time to first token."] ttft_p50_s: Option<Seconds>,

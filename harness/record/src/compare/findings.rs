@@ -4,13 +4,13 @@ use super::cases::{Case, Run};
 use super::dependence::{autocorrelation, inflation};
 use super::key::CaseKey;
 use super::mann_whitney::p_of_dependent;
-use super::normal::two_sided;
 use super::shift::Shift;
 use super::verdict::{Evidence, Reason, Verdict, judge};
 use super::{Which, holm};
 use crate::read::CaseSamples;
 use crate::record::{Record, Status};
 use crate::stats::median;
+use crate::stats::normal::two_sided;
 use crate::units::{Fraction, Ratio, TokensPerSecond};
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 //! It looks at the order of the samples only, so that one straggler weighs no more than any other
 //! slow sample.
 
-use super::normal::two_sided;
+use crate::stats::normal::two_sided;
 
 /// Samples a side up to which the exact distribution is used.
 const EXACT_UP_TO: usize = 50;

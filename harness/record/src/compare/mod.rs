@@ -17,7 +17,6 @@ mod holm;
 mod integrity;
 mod key;
 mod mann_whitney;
-mod normal;
 mod shift;
 mod verdict;
 

@@ -3,7 +3,7 @@
 mod bootstrap;
 mod fences;
 mod moments;
-mod normal;
+pub(crate) mod normal;
 mod percentile;
 mod series;
 mod student;

@@ -1,5 +1,6 @@
 //! Whether a series rises or falls, and by how much, without believing any single sample.
 
+use super::normal::two_sided;
 use super::{NoValue, check};
 use crate::units::{Fraction, Quantity};
 
@@ -83,7 +84,7 @@ fn normal(n: usize, ties: &[f64], excess: i64) -> f64 {
         return 1.0;
     }
     let z = ((excess.abs() - 1).max(0) as f64) / variance.sqrt();
-    2.0 * super::normal::above(z)
+    two_sided(z)
 }
 
 /// Where the median slope puts the last sample, over where it puts the first.
