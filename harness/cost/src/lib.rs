@@ -15,6 +15,7 @@
 //! - [`operating_point`]: the record whose throughput the bill is divided by.
 //! - [`trace`]: requests as a real service received them.
 //! - [`uncertainty`]: one input at a time, and all of them at once.
+//! - [`claims`]: what is claimed in public about all this, put to the test.
 //! - [`assess()`]: all of it together; [`assess_all`] with drawn scenarios.
 //!
 //! The spread of a figure is that of its `low` and `high`; what has none is taken as certain.
@@ -26,6 +27,7 @@ mod assessment;
 pub mod bill;
 pub mod blend;
 pub mod break_even;
+pub mod claims;
 pub mod convention;
 mod costing;
 pub mod decline;
