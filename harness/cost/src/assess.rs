@@ -51,12 +51,7 @@ pub fn assess_all(
         .into_iter()
         .map(|(group, members)| {
             let costing = Costing::new(group.to_string(), &members, scenario, prices, today)?;
-            let mut assessment = assessment(&costing)?;
-            if let Some(drawing) = drawing.filter(|_| scenario.uncertainty.draws > 0) {
-                assessment.simulation = Some(draw(&costing, &assessment, drawing)?);
-                assessment.sentence = sentence::sentence(&assessment, scenario);
-            }
-            Ok(assessment)
+            assess_group(&costing, drawing)
         })
         .collect()
 }
@@ -86,6 +81,23 @@ pub fn assess(
                 .join("; "),
         }),
     }
+}
+
+/// One group costed, with scenarios drawn around it where that is asked for.
+///
+/// # Errors
+/// [`CostError`]: whatever keeps the group from being costed.
+pub(crate) fn assess_group(
+    costing: &Costing<'_>,
+    drawing: Option<Drawing<'_>>,
+) -> Result<Assessment, CostError> {
+    let scenario = costing.scenario;
+    let mut assessment = assessment(costing)?;
+    if let Some(drawing) = drawing.filter(|_| scenario.uncertainty.draws > 0) {
+        assessment.simulation = Some(draw(costing, &assessment, drawing)?);
+        assessment.sentence = sentence::sentence(&assessment, scenario);
+    }
+    Ok(assessment)
 }
 
 fn assessment(costing: &Costing<'_>) -> Result<Assessment, CostError> {

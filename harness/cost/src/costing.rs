@@ -146,6 +146,11 @@ impl<'a> Costing<'a> {
         utilisation(busy, serving.plus(self.inputs.spares), self.inputs.hours)
     }
 
+    /// What a request of the scenario asks of an API.
+    pub(crate) fn usage(&self) -> ApiUsage {
+        usage(self.scenario)
+    }
+
     /// The listed price of a request at a model of the catalogue.
     ///
     /// # Errors

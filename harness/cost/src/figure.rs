@@ -1,7 +1,7 @@
 //! A value that carries its label, its source and its date.
 
 use freeweights_record::Text;
-use freeweights_record::units::{self, Quantity, Tokens};
+use freeweights_record::units::{self, Bytes, Quantity, Tokens};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -110,10 +110,19 @@ macro_rules! values {
 
 values! { Seconds TokensPerSecond RequestsPerSecond Watts Fraction Ratio Hours Days Years Usd
 UsdPerHour UsdPerYear UsdPerKilowattHour UsdPerMillionTokens UsdPerRequest RequestsPerDay
-RequestsPerYear FullTimeEquivalents UsdPerKilowattMonth Users Elasticity UsdPerMonth }
+RequestsPerYear FullTimeEquivalents UsdPerKilowattMonth Users Elasticity UsdPerMonth
+JoulesPerToken }
 
 impl Value for Tokens {
     const UNIT: &'static str = Tokens::SYMBOL;
+    const WHOLE: bool = true;
+    fn as_number(self) -> f64 {
+        self.as_f64()
+    }
+}
+
+impl Value for Bytes {
+    const UNIT: &'static str = Bytes::SYMBOL;
     const WHOLE: bool = true;
     fn as_number(self) -> f64 {
         self.as_f64()

@@ -1,6 +1,6 @@
 //! Own, colocate or rent: the same demand, held three ways, side by side.
 
-use crate::bill::ComponentKind;
+use crate::bill::{Bill, ComponentKind};
 use crate::error::CostError;
 use crate::inputs::Inputs;
 use crate::machine::machine;
@@ -57,21 +57,50 @@ fn held(
     point: &OperatingPoint,
     kind: HostingKind,
 ) -> Result<TenureCost, CostError> {
+    let inputs = inputs_held(group, record, scenario, point, kind)?;
+    let bill = bill_of(&inputs)?;
+    let total = bill.total_usd_per_year;
+    Ok(TenureCost {
+        kind,
+        usd_per_year: Some(total),
+        blended: Some(total / (inputs.requests() * (inputs.isl + inputs.osl))),
+        landlord_share: landlord_share(&bill),
+        unknown_because: None,
+    })
+}
+
+/// The inputs of the bill where machines are held in one way.
+///
+/// # Errors
+/// As [`machine`].
+pub(crate) fn inputs_held(
+    group: &str,
+    record: &Record,
+    scenario: &Scenario,
+    point: &OperatingPoint,
+    kind: HostingKind,
+) -> Result<Inputs, CostError> {
     let machine = machine(group, record, scenario, kind)?;
     let mut inputs = Inputs::of(scenario, kind, &machine, point);
     if kind != scenario.hosting.kind {
         inputs.space = UsdPerYear::new(0.0);
     }
+    Ok(inputs)
+}
+
+/// The bill of the demand on as many machines as it needs.
+///
+/// # Errors
+/// As [`Inputs::terms`].
+pub(crate) fn bill_of(inputs: &Inputs) -> Result<Bill, CostError> {
     let fleet = inputs.fleet();
     let busy = busy_hours(inputs.requests(), inputs.capacity());
-    let bill = inputs.terms()?.bill(fleet.serving.plus(fleet.spares), busy)?;
+    inputs.terms()?.bill(fleet.serving.plus(fleet.spares), busy)
+}
+
+/// Share of a bill that goes to a landlord: rent and rented space; `None` of a bill of nothing.
+pub(crate) fn landlord_share(bill: &Bill) -> Option<Fraction> {
     let total = bill.total_usd_per_year;
     let landlord = bill.of(ComponentKind::Rent) + bill.of(ComponentKind::Colocation);
-    Ok(TenureCost {
-        kind,
-        usd_per_year: Some(total),
-        blended: Some(total / (inputs.requests() * (inputs.isl + inputs.osl))),
-        landlord_share: (total.get() > 0.0).then(|| Fraction::new(landlord / total)),
-        unknown_because: None,
-    })
+    (total.get() > 0.0).then(|| Fraction::new(landlord / total))
 }

@@ -105,10 +105,19 @@ impl Claim {
     }
 }
 
+/// A challenger's model and those it was compared with, as ids of the catalogue of prices.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rivals {
+    pub(super) challenger: String,
+    pub(super) peers: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
     claim: Vec<Claim>,
+    rivals: Vec<Rivals>,
 }
 
 static CLAIMS: LazyLock<List> = LazyLock::new(|| {
@@ -120,6 +129,11 @@ static CLAIMS: LazyLock<List> = LazyLock::new(|| {
 #[must_use]
 pub fn claims() -> &'static [Claim] {
     &CLAIMS.claim
+}
+
+/// Whose prices claim C9 compares.
+pub(super) fn rivals() -> &'static [Rivals] {
+    &CLAIMS.rivals
 }
 
 #[cfg(test)]

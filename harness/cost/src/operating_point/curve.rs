@@ -27,7 +27,8 @@ pub(super) fn best(curve: &[Candidate<'_>], bounds: &Bounds) -> Option<Operating
         .max_by(|a, b| a.requests_per_s.value.get().total_cmp(&b.requests_per_s.value.get()))
 }
 
-fn measured(one: &Candidate<'_>) -> OperatingPoint {
+/// The point of one candidate.
+pub(super) fn measured(one: &Candidate<'_>) -> OperatingPoint {
     OperatingPoint {
         run_id: one.record.run_id.to_string(),
         case_id: one.record.case_id.to_string(),

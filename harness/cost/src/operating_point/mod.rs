@@ -64,9 +64,37 @@ pub fn operating_point(
     records: &[&Record],
     scenario: &Scenario,
 ) -> Result<OperatingPoint, CostError> {
+    let (near, other_shape) = near(records, scenario);
+    if near.is_empty() {
+        let group = group.to_owned();
+        return Err(match other_shape {
+            Some((isl, osl)) => CostError::OtherShape { group, isl: isl.get(), osl: osl.get() },
+            None => CostError::NoUsableRecord { group, reason: why_unusable(records) },
+        });
+    }
+    let curve = curve::curve(near);
+    let bounds = Bounds::of(scenario);
+    match curve::best(&curve, &bounds) {
+        Some(point) => Ok(point),
+        None => Err(objective::missed(group, &curve, &bounds)),
+    }
+}
+
+/// The measured points of one group of records that an operating point is chosen from, one a batch
+/// by rising batch, whatever the objective.
+pub(crate) fn measured_points(records: &[&Record], scenario: &Scenario) -> Vec<OperatingPoint> {
+    curve::curve(near(records, scenario).0).iter().map(curve::measured).collect()
+}
+
+/// What the records nearest in shape say about the scenario's, and a shape that says nothing about
+/// it.
+fn near<'a>(
+    records: &[&'a Record],
+    scenario: &Scenario,
+) -> (Vec<Candidate<'a>>, Option<(Tokens, Tokens)>) {
     let (isl, osl) = (scenario.demand.isl.value, scenario.demand.osl.value);
     let mut other_shape = None;
-    let candidates: Vec<Candidate<'_>> = records
+    let candidates: Vec<Candidate<'a>> = records
         .iter()
         .filter_map(|record| match candidate(record, isl, osl) {
             Some(Ok(candidate)) => Some(candidate),
@@ -78,20 +106,8 @@ pub fn operating_point(
         })
         .collect();
     let nearest = candidates.iter().map(|one| one.distance).fold(f64::INFINITY, f64::min);
-    if nearest.is_infinite() {
-        let group = group.to_owned();
-        return Err(match other_shape {
-            Some((isl, osl)) => CostError::OtherShape { group, isl: isl.get(), osl: osl.get() },
-            None => CostError::NoUsableRecord { group, reason: why_unusable(records) },
-        });
-    }
     let near = candidates.into_iter().filter(|one| one.distance <= nearest).collect();
-    let curve = curve::curve(near);
-    let bounds = Bounds::of(scenario);
-    match curve::best(&curve, &bounds) {
-        Some(point) => Ok(point),
-        None => Err(objective::missed(group, &curve, &bounds)),
-    }
+    (near, other_shape)
 }
 
 fn why_unusable(records: &[&Record]) -> String {

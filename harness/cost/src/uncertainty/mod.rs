@@ -16,7 +16,7 @@ mod speed;
 mod tornado;
 
 pub(crate) use draw::beta;
-pub(crate) use simulate::{Drawn, simulate};
+pub(crate) use simulate::{Drawn, drawn_ranks, simulate};
 pub(crate) use speed::Speed;
 pub(crate) use tornado::tornado;
 

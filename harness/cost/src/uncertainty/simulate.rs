@@ -239,6 +239,11 @@ fn headline(blocks: &[Block], index: usize, column: &mut Vec<f64>) -> Option<Hea
 
 /// The values of which 5, 50 and 95 in 100 are no larger: those of the nearest rank.
 fn percentiles(values: &mut [f64]) -> [f64; 3] {
+    ranks(values, [0.05, 0.5, 0.95])
+}
+
+/// The values of which three rising shares are no larger: those of the nearest rank.
+fn ranks(values: &mut [f64], shares: [f64; 3]) -> [f64; 3] {
     let last = values.len() - 1;
     let rank = |share: f64| {
         #[expect(
@@ -249,16 +254,29 @@ fn percentiles(values: &mut [f64]) -> [f64; 3] {
         let rank = (last as f64 * share).round() as usize;
         rank
     };
-    let (low, middle, high) = (rank(0.05), rank(0.5), rank(0.95));
-    let (below, p50, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    let p50 = *p50;
-    let p5 = if low < middle { *below.select_nth_unstable_by(low, f64::total_cmp).1 } else { p50 };
-    let p95 = if high > middle {
+    let [low, middle, high] = shares.map(rank);
+    let (below, at_middle, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let at_middle = *at_middle;
+    let at_low = if low < middle {
+        *below.select_nth_unstable_by(low, f64::total_cmp).1
+    } else {
+        at_middle
+    };
+    let at_high = if high > middle {
         *above.select_nth_unstable_by(high - middle - 1, f64::total_cmp).1
     } else {
-        p50
+        at_middle
     };
-    [p5, p50, p95]
+    [at_low, at_middle, at_high]
+}
+
+/// One input drawn by itself: the values of which three rising shares of at least one draw are no
+/// larger.
+pub(crate) fn drawn_ranks(knob: &Knob, draws: u32, seed: u64, shares: [f64; 3]) -> [f64; 3] {
+    let sampler = Sampler::of(knob);
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut values: Vec<f64> = (0..draws.max(1)).map(|_| sampler.draw(&mut rng)).collect();
+    ranks(&mut values, shares)
 }
 
 fn odds(apis: &[(String, ListedRequest)], cheaper: &[u64], draws: u32) -> Vec<Odds> {
