@@ -42,6 +42,7 @@ Examples:
   freeweights bench model.gguf --isl 512 --osl 128 --batch 1,4,16
   freeweights cost RESULTS --set demand.requests_per_day=50000
   freeweights cost llama-bench.csv --map cpu_cores=16
+  freeweights claims RESULTS
   freeweights compare BEFORE AFTER
   freeweights prices llama-3.1-8b
 
@@ -55,6 +56,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// What measured records cost, beside API prices.
     Cost(commands::cost::CostArgs),
+    /// Public claims about what open weights cost, judged on measured records.
+    Claims(commands::claims::ClaimsArgs),
     /// Whether a run is better or worse than another, and runs over time.
     Compare(commands::compare::CompareArgs),
     /// The output of llama-bench, vLLM, GuideLLM and others, as a run.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Claims(args) => commands::claims::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Ledger(args) => commands::ledger::run(&args),

@@ -4,6 +4,7 @@ use crate::chart::break_even_chart;
 use crate::error::ReportError;
 use crate::format::Format;
 use crate::grid::Grid;
+use crate::markdown;
 use crate::paragraph::wrapped;
 use crate::reading::text_against_random;
 use crate::tables;
@@ -167,7 +168,7 @@ fn measured(
     ];
     let machine: Vec<String> = machine.into_iter().flatten().collect();
     if !machine.is_empty() {
-        let _ = writeln!(text, "{}\n", machine.join(", "));
+        let _ = writeln!(text, "{}\n", paragraph(&machine.join(", "), format, u16::MAX));
     }
     text.push_str(&tables::measurements(records).render(format, width)?);
     for sentence in text_against_random(records) {
@@ -175,7 +176,8 @@ fn measured(
     }
     for record in records.iter().filter(|record| record.status != Status::Ok) {
         let why = record.error.as_deref().unwrap_or("no reason recorded");
-        let _ = writeln!(text, "\n{}: {why}", record.case_id);
+        let failed = format!("{}: {why}", record.case_id);
+        let _ = writeln!(text, "\n{}", paragraph(&failed, format, u16::MAX));
     }
     Ok(text)
 }
@@ -289,5 +291,5 @@ fn heading(title: &str, format: Format) -> String {
 
 /// A paragraph no wider than the terminal; Markdown wraps by itself.
 fn paragraph(text: &str, format: Format, width: u16) -> String {
-    if format == Format::Md { text.to_owned() } else { wrapped(text, width) }
+    if format == Format::Md { markdown::paragraph(text) } else { wrapped(text, width) }
 }

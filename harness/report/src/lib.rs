@@ -9,18 +9,22 @@
 //! - [`chart`]: where the self-hosted bill meets those of APIs.
 //! - [`documents`]: these put together.
 //! - [`comparison`]: two runs, and many over time.
+//! - [`claims_report`]: public claims, judged.
 
 pub mod chart;
+mod claims;
 pub mod comparison;
 pub mod documents;
 mod error;
 mod format;
 mod grid;
+mod markdown;
 mod paragraph;
 mod reading;
 pub mod tables;
 
 pub use chart::break_even_chart;
+pub use claims::{claims_report, claims_table};
 pub use comparison::{comparison_report, history_report};
 pub use documents::{CostTable, bench_report, cost_report, cost_table, run_report};
 pub use error::ReportError;

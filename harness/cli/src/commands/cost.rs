@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use freeweights_cost::scenario::{DEFAULT_PRESET, PRESETS, load, preset_text};
 use freeweights_cost::trace::Trace;
-use freeweights_cost::{Assessment, Catalogue, Drawing, Override, Scenario, assess_all};
+use freeweights_cost::{Assessment, Catalogue, CostError, Drawing, Override, Scenario, assess_all};
 use freeweights_record::Measurements;
 use freeweights_report::{CostTable, cost_report, cost_table};
 use std::num::NonZero;
@@ -157,17 +157,22 @@ pub fn assess(
     scenario: &Scenario,
     prices: &Catalogue,
 ) -> anyhow::Result<(Vec<Assessment>, Exit)> {
-    let mut assessments = Vec::new();
-    let mut refused = Vec::new();
     let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
     let drawing = Drawing { samples: &read.samples, threads };
-    for result in assess_all(&read.records, scenario, prices, today(), Some(drawing)) {
+    sort_out(assess_all(&read.records, scenario, prices, today(), Some(drawing)))
+}
+
+/// What came of each group; what cannot be costed is told, and is an error where it is all.
+pub fn sort_out<T>(results: Vec<Result<T, CostError>>) -> anyhow::Result<(Vec<T>, Exit)> {
+    let mut done = Vec::new();
+    let mut refused = Vec::new();
+    for result in results {
         match result {
-            Ok(assessment) => assessments.push(assessment),
+            Ok(one) => done.push(one),
             Err(error) => refused.push(error),
         }
     }
-    if assessments.is_empty() {
+    if done.is_empty() {
         let Some(first) = refused.into_iter().next() else {
             anyhow::bail!("there is nothing to cost")
         };
@@ -176,5 +181,5 @@ pub fn assess(
     for error in &refused {
         print::complain(&format!("not costed: {error}"));
     }
-    Ok((assessments, if refused.is_empty() { Exit::Good } else { Exit::SomeFailed }))
+    Ok((done, if refused.is_empty() { Exit::Good } else { Exit::SomeFailed }))
 }

@@ -2,6 +2,7 @@
 
 use super::cell::MISSING;
 use super::{Audience, Column, Grid};
+use crate::markdown::escaped;
 use crate::paragraph::wrapped;
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
@@ -104,12 +105,11 @@ pub(super) fn markdown(grid: &Grid) -> String {
     let texts = Texts::of(grid);
     let shown: Vec<usize> = for_people(grid).collect();
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let escape = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-    let mut text = line(shown.iter().map(|at| escape(texts.titles[*at])).collect());
+    let mut text = line(shown.iter().map(|at| escaped(texts.titles[*at])).collect());
     let rule = |at: &usize| if grid.columns[*at].right { "---:" } else { "---" }.to_owned();
     text.push_str(&line(shown.iter().map(rule).collect()));
     for row in &texts.rows {
-        text.push_str(&line(shown.iter().map(|at| escape(&row[*at])).collect()));
+        text.push_str(&line(shown.iter().map(|at| escaped(&row[*at])).collect()));
     }
     text
 }

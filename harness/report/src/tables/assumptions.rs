@@ -7,6 +7,12 @@ use freeweights_cost::{Assessment, ListedFigure};
 /// Every figure in use; one that several assessments share is listed once.
 #[must_use]
 pub fn assumptions(assessments: &[Assessment]) -> Grid {
+    listed_figures(assessments.iter().flat_map(|assessment| &assessment.figures))
+}
+
+/// Figures with their labels, sources and dates, each listed once.
+#[must_use]
+pub fn listed_figures<'a>(figures: impl IntoIterator<Item = &'a ListedFigure>) -> Grid {
     let mut grid = Grid::new(vec![
         Column::text("name", "figure").wraps_at(15),
         Column::number("value", "value"),
@@ -19,7 +25,7 @@ pub fn assumptions(assessments: &[Assessment]) -> Grid {
         Column::text("checked", "date").may_drop(1),
     ]);
     let mut listed: Vec<&ListedFigure> = Vec::new();
-    for figure in assessments.iter().flat_map(|assessment| &assessment.figures) {
+    for figure in figures {
         if listed.contains(&figure) {
             continue;
         }

@@ -3,6 +3,7 @@
 mod ahead;
 mod assumptions;
 mod bill;
+mod claims;
 mod compared;
 mod cost;
 mod drawn;
@@ -15,8 +16,9 @@ mod tornado;
 mod words;
 
 pub use ahead::{outlook, tenures};
-pub use assumptions::assumptions;
+pub use assumptions::{assumptions, listed_figures};
 pub use bill::bill;
+pub use claims::claims;
 pub use compared::{compared, environment, same_in_every_row};
 pub use cost::cost;
 pub use drawn::{drawn, odds};
