@@ -409,6 +409,7 @@ fn help_has_examples_for_every_command() {
         "run",
         "bench",
         "cost",
+        "claims",
         "compare",
         "import",
         "ledger",

@@ -33,7 +33,7 @@ pub fn claims_table(
 }
 
 /// For each group of records the table of verdicts, then the sentence of each claim; with `explain`,
-/// every input that an answer leans on.
+/// how each verdict comes about and every input that an answer leans on.
 ///
 /// JSON has `claims`, a [`ClaimAnswers`] for each group; CSV is the table, or with `explain` that of
 /// inputs.
@@ -77,7 +77,7 @@ fn for_people(
         let _ = writeln!(text, "{}\n", paragraph(&caption(group), format, width));
         text.push_str(&tables::claims(std::slice::from_ref(group)).render(format, width)?);
         for answer in &group.answers {
-            let _ = writeln!(text, "\n{}", answered(answer, format, width));
+            let _ = writeln!(text, "\n{}", answered(answer, explain, format, width));
         }
     }
     if explain {
@@ -99,15 +99,20 @@ fn caption(group: &ClaimAnswers) -> String {
     format!("{}; scenario {}: {}", group.group, group.scenario, counts.join(", "))
 }
 
-/// What is said of one claim.
-fn answered(answer: &ClaimAnswer, format: Format, width: u16) -> String {
-    let ClaimAnswer { id, claim, verdict, sentence, needs, .. } = answer;
-    let needs = needs.as_ref().map_or_else(String::new, |needs| format!(" It needs {needs}."));
-    if format == Format::Md {
-        let said = escaped(&format!("{sentence}{needs}"));
-        return format!("**{id}: {verdict}.** *{}* {said}", escaped(claim));
+/// What is said of one claim, and with `explain` how its verdict comes about.
+fn answered(answer: &ClaimAnswer, explain: bool, format: Format, width: u16) -> String {
+    let ClaimAnswer { id, claim, verdict, sentence, needs, rule, .. } = answer;
+    let mut said = match needs {
+        Some(needs) => format!("It needs {needs}."),
+        None => sentence.clone(),
+    };
+    if explain {
+        let _ = write!(said, " (Rule: {rule})");
     }
-    wrapped(&format!("{id}, {verdict}: {sentence}{needs}"), width)
+    if format == Format::Md {
+        return format!("**{id}, {verdict}:** *{}* {}", escaped(claim), escaped(&said));
+    }
+    wrapped(&format!("{id}, {verdict}: {said}"), width)
 }
 
 fn heading(title: &str, format: Format) -> String {

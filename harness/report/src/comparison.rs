@@ -2,6 +2,7 @@
 
 use crate::error::ReportError;
 use crate::format::Format;
+use crate::markdown;
 use crate::paragraph::wrapped;
 use crate::tables;
 use freeweights_cost::people::number;
@@ -180,7 +181,7 @@ fn listed(rows: &[usize]) -> String {
 fn paragraph(text: &str, format: Format, width: u16) -> String {
     let text = text.replace(['\n', '\r'], " ");
     match format {
-        Format::Md => format!("{}\n\n", text.replace('|', "\\|").replace('<', "&lt;")),
+        Format::Md => format!("{}\n\n", markdown::paragraph(&text)),
         _ => format!("{}\n\n", wrapped(&text, width)),
     }
 }

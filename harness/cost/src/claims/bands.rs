@@ -43,7 +43,21 @@ pub(super) fn band(subject: &Subject<'_>, id: ClaimId) -> Result<ClaimAnswer, Co
     let preset = PRESETS.iter().find(|(of, _)| *of == id);
     let name = preset.map(|(_, name)| *name).expect("invariant: only claims of a preset come here");
     let preset = preset_on_machine(name, subject.question.scenario)?;
-    Ok(judged(id, name, &subject.on(&preset)?.assessment))
+    let costed = subject.on(&preset);
+    match &costed {
+        Ok(costed) => Ok(judged(id, name, &costed.assessment)),
+        // Its advice is to change the demand, which is the preset's own.
+        Err(CostError::OtherShape { .. }) => Ok(Draft::of(id).lacks(other_shape(name, &preset))),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+fn other_shape(name: &str, preset: &Scenario) -> String {
+    format!(
+        "a measurement at the shape of the preset {name}, isl {} and osl {}, or one of prefill and decode by themselves; the throughput of another shape as a whole says nothing about it",
+        preset.demand.isl.value.get(),
+        preset.demand.osl.value.get(),
+    )
 }
 
 /// The low and the high end of a claim's band.
@@ -61,11 +75,12 @@ fn judged(id: ClaimId, name: &str, assessment: &Assessment) -> ClaimAnswer {
     let (low, high) = (range.map(|range| range.0), range.map(|range| range.1));
     let whole = Estimate { value: total, low, high };
     draft.range("bill", "bill of a year", whole, Label::Derived);
-    let by_size = |a: &&Component, b: &&Component| {
-        a.usd_per_year.get().total_cmp(&b.usd_per_year.get())
-    };
+    let by_size =
+        |a: &&Component, b: &&Component| a.usd_per_year.get().total_cmp(&b.usd_per_year.get());
     let Some(largest) = bill.components.iter().max_by(by_size) else {
-        return draft.lacks("a bill that is not nothing; look at the scenario with: freeweights cost --explain");
+        return draft.lacks(
+            "a bill that is not nothing; look at the scenario with: freeweights cost --explain",
+        );
     };
     let part = largest.kind.to_string();
     draft.put("part", format!("{part}, the largest part"), largest.usd_per_year, Label::Derived);
@@ -80,14 +95,18 @@ fn judged(id: ClaimId, name: &str, assessment: &Assessment) -> ClaimAnswer {
     let needed = largest.usd_per_year + (edge - total);
     // Where even none of the part would not do, the bill itself is the number.
     if needed.get() >= 0.0 {
-        draft.flips_at(format!("{part} at which the bill is at the edge of the band"), Some(needed));
+        draft
+            .flips_at(format!("{part} at which the bill is at the edge of the band"), Some(needed));
     } else {
         draft.flips_at("bill at the edge of the band", Some(edge));
     }
-    draft.leans_on(&assessment.figures, &["measured.", "machine.", "demand.", "staff.", "training."]);
+    draft.leans_on(
+        &assessment.figures,
+        &["measured.", "machine.", "demand.", "staff.", "training."],
+    );
     draft.leans_on(&assessment.figures, &["hardware.life_years", "hardware.spares", "software."]);
     let verdict = verdict(total, range, band);
-    let mut template = "The preset {preset} costs {bill} USD a year on {serving} machines like the measured one and {spares} spares".to_owned();
+    let mut template = "The preset {preset} costs {bill} USD a year on {serving} serving and {spares} spare machines like the measured one".to_owned();
     if range.is_some() {
         template.push_str(" (P5 to P95: {bill.low} to {bill.high})");
     }
@@ -139,8 +158,9 @@ mod tests {
     use super::super::subject::Question;
     use super::*;
     use crate::prices::Catalogue;
+    use crate::staff::load;
     use freeweights_record::Record;
-    use freeweights_record::units::{Tokens, TokensPerSecond};
+    use freeweights_record::units::{FullTimeEquivalents, Tokens, TokensPerSecond};
     use jiff::civil::date;
 
     fn usd(thousands: f64) -> UsdPerYear {
@@ -177,44 +197,38 @@ mod tests {
         }
     }
 
-    /// The answer to a claim where its preset pays one more person, to the edge of the band.
-    fn with_staff(id: ClaimId, name: &str, more: f64) -> ClaimAnswer {
+    /// The answer to a claim where the staff of its preset costs so much.
+    fn with_staff(id: ClaimId, name: &str, staff: UsdPerYear) -> ClaimAnswer {
         let (record, prices) = (record(), Catalogue::bundled());
         let own = Scenario::preset("this-machine", &[]).unwrap();
         let today = date(2026, 11, 22);
-        let question = Question {
-            records: std::slice::from_ref(&record),
-            scenario: &own,
-            prices: &prices,
-            today,
-            drawing: None,
-        };
+        let records = std::slice::from_ref(&record);
+        let question = Question { records, scenario: &own, prices: &prices, today, drawing: None };
         let subject = Subject::of("group".to_owned(), &[&record], question).unwrap();
         let mut preset = preset_on_machine(name, &own).unwrap();
-        // One FTE without benefits at a salary of so much costs as much.
-        preset.staff.fte.value = freeweights_record::units::FullTimeEquivalents::new(1.0);
-        let load = crate::staff::load(preset.staff.benefits_share.value).unwrap();
-        preset.staff.salary_usd_per_year.value = UsdPerYear::new(more / load.get());
+        preset.staff.roles.clear();
+        preset.staff.fte.value = FullTimeEquivalents::new(1.0);
+        let load = load(preset.staff.benefits_share.value).unwrap();
+        preset.staff.salary_usd_per_year.value = staff / load.get();
         judged(id, name, &subject.on(&preset).unwrap().assessment)
     }
 
     #[test]
     fn the_verdict_flips_where_the_threshold_says() {
+        let one = UsdPerYear::new(1.0);
         for (id, name) in PRESETS {
-            let plain = with_staff(id, name, 0.0);
-            let staff = |answer: &ClaimAnswer| {
-                answer.figures.iter().find(|figure| figure.key == "staff").unwrap().value
-            };
-            let threshold = plain.threshold.clone().unwrap();
-            // Where staff decides and lies below the threshold, more of it can be paid up to there.
-            let missing = threshold.value - staff(&plain);
-            if !threshold.what.starts_with("staff") || missing <= 0.0 {
-                continue;
+            let (low, high) = ends(id);
+            // From below the band to its low edge, and from above to its high one.
+            for (staff, inside) in [(low * 0.6, one), (high * 1.2, UsdPerYear::new(-1.0))] {
+                let outside = with_staff(id, name, staff);
+                assert_eq!(outside.verdict, Verdict::Refuted, "{}", outside.sentence);
+                let at = outside.threshold.unwrap();
+                assert!(at.what.starts_with("staff"), "{}", at.what);
+                let edge = UsdPerYear::new(at.value);
+                let verdict = |staff| with_staff(id, name, staff).verdict;
+                assert_eq!(verdict(edge + inside), Verdict::Supported, "{id} {edge}");
+                assert_eq!(verdict(edge - inside), Verdict::Refuted, "{id} {edge}");
             }
-            let (below, above) =
-                (with_staff(id, name, missing - 1.0), with_staff(id, name, missing + 1.0));
-            assert_eq!(below.verdict, plain.verdict, "{id}");
-            assert_ne!(above.verdict, below.verdict, "{id}");
         }
     }
 }

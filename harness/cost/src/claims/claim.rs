@@ -92,8 +92,7 @@ pub struct Given {
 
 impl Claim {
     /// The claim of an id.
-    #[must_use]
-    pub fn of(id: ClaimId) -> &'static Self {
+    pub(super) fn of(id: ClaimId) -> &'static Self {
         let found = claims().iter().find(|claim| claim.id == id);
         found.expect("invariant: a test finds every id in the embedded list")
     }

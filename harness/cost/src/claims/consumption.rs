@@ -26,8 +26,18 @@ pub(super) fn consumption(subject: &Subject<'_>) -> ClaimAnswer {
     let after = spend_at(volume, price, cut, elasticity.value);
     let before = price * volume;
     let asked = volume_at(volume, price, cut, elasticity.value);
-    draft.put("spend", "spend after the cut over spend before", Ratio::new(after / before), Label::Derived);
-    draft.put("volume", "tokens after the cut over tokens before", Ratio::new(asked / volume), Label::Derived);
+    draft.put(
+        "spend",
+        "spend after the cut over spend before",
+        Ratio::new(after / before),
+        Label::Derived,
+    );
+    draft.put(
+        "volume",
+        "tokens after the cut over tokens before",
+        Ratio::new(asked / volume),
+        Label::Derived,
+    );
     draft.put("elasticity", "elasticity of demand", elasticity.value, elasticity.label);
     draft.put("before", "spend before the cut", before, Label::Derived);
     draft.put("after", "spend after the cut", after, Label::Derived);

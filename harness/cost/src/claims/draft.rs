@@ -78,12 +78,12 @@ impl Draft {
 
     /// Names inputs of a list by their names or, with a dot at the end, by how those begin.
     pub(super) fn leans_on(&mut self, figures: &[ListedFigure], names: &[&str]) {
-        let named = |figure: &&ListedFigure| {
+        let wanted = |figure: &&ListedFigure| {
             names.iter().any(|name| {
                 figure.name == *name || (name.ends_with('.') && figure.name.starts_with(name))
             })
         };
-        self.leans_on.extend(figures.iter().filter(named).cloned());
+        self.leans_on.extend(figures.iter().filter(wanted).cloned());
     }
 
     /// Names one more input.
@@ -195,8 +195,7 @@ mod tests {
     #[test]
     fn a_sentence_is_made_of_the_figures() {
         let mut draft = Draft::of(ClaimId::C3);
-        let bill =
-            Estimate { value: 1_234_567.0, low: Some(1e6), high: None }.map(UsdPerYear::new);
+        let bill = Estimate { value: 1_234_567.0, low: Some(1e6), high: None }.map(UsdPerYear::new);
         draft.range("bill", "bill", bill, Label::Derived);
         draft.put("share", "share", Fraction::new(0.123), Label::Derived);
         draft.flips_at("bill", Some(UsdPerYear::new(5.0)));

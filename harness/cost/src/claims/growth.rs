@@ -35,8 +35,8 @@ pub(super) fn growth(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
             "a range of growth to draw from: --set 'demand.growth_per_year={ value = 0.2, low = 0, high = 1, source = \"us\" }', and uncertainty.draws above 0",
         ));
     };
-    let cone: Cone =
-        drawn_ranks(knob, drawn.draws, drawn.seed, RANKS.map(|(share, _)| share)).map(Fraction::new);
+    let cone: Cone = drawn_ranks(knob, drawn.draws, drawn.seed, RANKS.map(|(share, _)| share))
+        .map(Fraction::new);
     let inputs = subject.inputs();
     let horizon = inputs.life;
     let fleets = cone.map(|growth| at(inputs, growth, horizon));
@@ -44,7 +44,12 @@ pub(super) fn growth(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     let (low, middle, high) = (low?, middle?, high?);
     let spread = spread(&cone, horizon);
     let different = Ratio::new(draft.given("different"));
-    draft.put("spread", "demand at P90 over demand at P10, after the machines' life", spread, Label::Derived);
+    draft.put(
+        "spread",
+        "demand at P90 over demand at P10, after the machines' life",
+        spread,
+        Label::Derived,
+    );
     draft.put("years", "years ahead", horizon, Label::Assumed);
     for ((rank, fleet), growth) in RANKS.iter().zip([&low, &middle, &high]).zip(cone) {
         let rank = rank.1;
@@ -58,16 +63,24 @@ pub(super) fn growth(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     draft.draw(series(inputs, &cone)?);
     draft.leans_on(
         &subject.assessment.figures,
-        &["demand.growth_per_year", "demand.requests_per_day", "demand.peak_to_mean", "hardware.life_years", "measured.requests_per_s"],
+        &[
+            "demand.growth_per_year",
+            "demand.requests_per_day",
+            "demand.peak_to_mean",
+            "hardware.life_years",
+            "measured.requests_per_s",
+        ],
     );
-    let template = format!(
-        "Growth between {{week_p10}} and {{week_p90}} a week (P10 and P90) makes {{spread}} times the demand after {{years}} years: {{machines_p10}}, {{machines_p50}} or {{machines_p90}} machines, spares included, and {{bill_p10}}, {{bill_p50}} or {{bill_p90}} USD a year (P10, P50, P90). Machines for P90 where P50 comes cost {{too_many}} USD a year more than they need to{}{end}",
-        if draft.has("too_few") {
-            "; machines for P50 where P90 comes leave requests to the API for {too_few} USD a year."
-        } else {
-            "."
-        },
-    );
+    let mut template = "Growth between {week_p10} and {week_p90} a week (P10 and P90) makes {spread} times the demand after {years} years: {machines_p10}, {machines_p50} or {machines_p90} machines, spares included, and {bill_p10}, {bill_p50} or {bill_p90} USD a year (P10, P50, P90).".to_owned();
+    if draft.has("too_many") {
+        template.push_str(
+            " Machines bought for P90 where P50 comes cost {too_many} USD a year more than needed.",
+        );
+    }
+    if draft.has("too_few") {
+        template.push_str(" Machines bought for P50 where P90 comes leave requests to the API for {too_few} USD a year.");
+    }
+    template.push_str(end);
     Ok(draft.done(verdict, &template, &[]))
 }
 
@@ -97,17 +110,22 @@ fn mistakes(
 ) -> Result<(), CostError> {
     let inputs = subject.inputs();
     let extra = high.paid().as_f64() - middle.paid().as_f64();
-    let idle = middle.staircase.per_machine * extra;
-    draft.put("too_many", "bought for P90, P50 comes", idle, Label::Derived);
+    if extra > 0.0 {
+        let idle = middle.staircase.per_machine * extra;
+        draft.put("too_many", "bought for P90, P50 comes", idle, Label::Derived);
+    }
     if let Some((_, listed)) = subject.main_api() {
         let requests = |growth| {
             let requests_per_day = grown(inputs.requests_per_day, growth, inputs.life);
             Inputs { requests_per_day, ..*inputs }.requests()
         };
         let served = middle.staircase.capacity * middle.fleet.serving.as_f64();
-        let short = (requests(cone[2]) - served).get().max(0.0);
-        let api = inputs.hosted(listed)?.per_request * RequestsPerYear::new(short);
-        draft.put("too_few", "bought for P50, P90 comes, the rest at the API", api, Label::Derived);
+        let short = (requests(cone[2]) - served).get();
+        if short > 0.0 {
+            let api = inputs.hosted(listed)?.per_request * RequestsPerYear::new(short);
+            let what = "bought for P50, P90 comes, the rest at the API";
+            draft.put("too_few", what, api, Label::Derived);
+        }
     }
     Ok(())
 }
@@ -127,16 +145,25 @@ fn judged(
         let low = Fraction::new(1.0) + cone[0];
         let needed = low * different.get().powf(1.0 / time.get()) - Fraction::new(1.0);
         draft.flips_at("growth of a year at P90 that makes a very different fleet", Some(needed));
-        return (Verdict::Refuted, " It would take growth of {threshold} a year at P90 to double the demand at P10.");
+        return (
+            Verdict::Refuted,
+            " It would take growth of {threshold} a year at P90 to double the demand at P10.",
+        );
     }
     // The demand of today that grows to what one machine holds.
     let one = RequestsPerDay::new(high.staircase.capacity.get() / inputs.days.get());
     let back = Years::new(-time.get());
-    draft.flips_at("demand of today from which one machine no longer holds all of it", Some(grown(one, cone[2], back)));
+    draft.flips_at(
+        "demand of today from which one machine no longer holds all of it",
+        Some(grown(one, cone[2], back)),
+    );
     if high.fleet.serving.get() > 1 {
         (Verdict::Supported, " Below {threshold} requests a day one machine would hold all of it.")
     } else {
-        (Verdict::Depends, " One machine holds all of it; from {threshold} requests a day today it no longer does.")
+        (
+            Verdict::Depends,
+            " One machine holds all of it; from {threshold} requests a day today it no longer does.",
+        )
     }
 }
 
@@ -153,7 +180,11 @@ fn series(inputs: &Inputs, cone: &Cone) -> Result<Series, CostError> {
             bills.push(Point { x, y: fleet.total.get(), name: None });
         }
         let (unit, usd) = (crate::figure::Machines::UNIT, UsdPerYear::SYMBOL);
-        lines.push(Line { name: format!("machines, {rank}"), unit: unit.to_owned(), points: machines });
+        lines.push(Line {
+            name: format!("machines, {rank}"),
+            unit: unit.to_owned(),
+            points: machines,
+        });
         lines.push(Line { name: format!("bill, {rank}"), unit: usd.to_owned(), points: bills });
     }
     Ok(Series { x: "years from now".to_owned(), x_unit: Years::SYMBOL.to_owned(), lines })

@@ -27,15 +27,24 @@ pub(super) fn hosted(subject: &Subject<'_>) -> ClaimAnswer {
     let staircase = assessment.staircase;
     let capacity = staircase.capacity * staircase.machines_max.as_f64();
     let capacity = RequestsPerDay::new(capacity.get() / days.get());
-    draft.put("capacity", "requests that the machines of the scenario serve", capacity, Label::Derived);
+    draft.put(
+        "capacity",
+        "requests that the machines of the scenario serve",
+        capacity,
+        Label::Derived,
+    );
     if let Some(share) = api.break_even_utilisation {
         draft.put("utilisation", "use of the machines at break-even", share, Label::Derived);
     }
     draft.flips_at("break-even against the API", flips);
     let (verdict, end) = match (cheaper, flips.is_some()) {
-        (true, true) => (Verdict::Refuted, "; it has been the cheaper since {threshold} requests a day"),
+        (true, true) => {
+            (Verdict::Refuted, "; it has been the cheaper since {threshold} requests a day")
+        }
         (true, false) => (Verdict::Refuted, "; it is the cheaper at any demand up to this one"),
-        (false, true) => (Verdict::Depends, "; from {threshold} requests a day on it is the cheaper"),
+        (false, true) => {
+            (Verdict::Depends, "; from {threshold} requests a day on it is the cheaper")
+        }
         (false, false) => (
             Verdict::Supported,
             "; there is no larger demand within the {capacity} requests a day that were measured at which it would be the cheaper",
@@ -52,7 +61,10 @@ pub(super) fn hosted(subject: &Subject<'_>) -> ClaimAnswer {
     let id = api.price.id();
     let price = [format!("api.{id}.input"), format!("api.{id}.output")];
     draft.leans_on(&assessment.figures, &MACHINE);
-    draft.leans_on(&assessment.figures, &[price[0].as_str(), price[1].as_str(), "api.price_factor", "api.fte"]);
+    draft.leans_on(
+        &assessment.figures,
+        &[price[0].as_str(), price[1].as_str(), "api.price_factor", "api.fte"],
+    );
     let (class, dated) = (api.class.to_string(), api.price.dated());
     let other = frontier.map(|other| other.price.id()).unwrap_or_default();
     draft.done(
@@ -75,7 +87,7 @@ fn turn(
         .iter()
         .map(|crossing| RequestsPerDay::new(crossing.requests_per_year.get() / days.get()));
     if cheaper {
-        daily.filter(|volume| *volume <= now && volume.get() > 0.0).last()
+        daily.rfind(|volume| *volume <= now && volume.get() > 0.0)
     } else {
         daily.find(|volume| *volume > now)
     }
@@ -93,7 +105,9 @@ fn frontier<'a>(assessment: &'a Assessment, main: &ApiComparison) -> Option<&'a 
 fn beside_frontier(draft: &mut Draft, template: &mut String, other: &ApiComparison) {
     let what = "self-hosted bill over that of a closed model";
     draft.put("frontier_ratio", what, other.ratio, Label::Derived);
-    template.push_str(" Beside {frontier}, another class of model, its bill is {frontier_ratio} times as large");
+    template.push_str(
+        " Beside {frontier}, another class of model, its bill is {frontier_ratio} times as large",
+    );
     if let Some(volume) = other.break_even_requests_per_day {
         let what = "break-even against a closed model";
         draft.put("frontier_break_even", what, volume, Label::Derived);
@@ -109,7 +123,12 @@ fn odds(draft: &mut Draft, template: &mut String, assessment: &Assessment, api: 
         simulation.odds.iter().find(|odds| odds.api == id).map(|odds| odds.self_hosting_cheaper)
     });
     if let Some(share) = odds {
-        draft.put("odds", "drawn scenarios in which self-hosting is cheaper", share, Label::Derived);
+        draft.put(
+            "odds",
+            "drawn scenarios in which self-hosting is cheaper",
+            share,
+            Label::Derived,
+        );
         template.push_str(" It is the cheaper in {odds} of the scenarios drawn.");
     }
 }

@@ -67,7 +67,12 @@ pub(super) fn laboratory(subject: &Subject<'_>) -> ClaimAnswer {
     let mut company = Vec::new();
     for line in ledger.per_year().iter().rev() {
         let key = format!("company_{}", line.year);
-        draft.put(&*key, format!("company, year {}", line.year), line.flows.result(), Label::Derived);
+        draft.put(
+            &*key,
+            format!("company, year {}", line.year),
+            line.flows.result(),
+            Label::Derived,
+        );
         company.push(format!("{{{key}}}"));
     }
     let mut models = Vec::new();
@@ -78,7 +83,10 @@ pub(super) fn laboratory(subject: &Subject<'_>) -> ClaimAnswer {
             models.push(format!("{{{key}}}"));
         }
     }
-    draft.flips_at("training of a model over that of the one before, at which the company is even", Some(example.returns));
+    draft.flips_at(
+        "training of a model over that of the one before, at which the company is even",
+        Some(example.returns),
+    );
     company.reverse();
     let mut template = format!(
         "In the example the models earn {} USD over their training while the company makes {} USD in its years; it stops losing where a model costs no more than {{threshold}} times the one before instead of {{growth}} times.",

@@ -40,15 +40,25 @@ pub(super) fn landlord(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> 
     }
     let half = Fraction::new(draft.given("half"));
     let scenario = subject.question.scenario;
-    let rent = inputs_held(&costing.group, costing.record, scenario, &costing.point, HostingKind::Rent)?;
+    let rent =
+        inputs_held(&costing.group, costing.record, scenario, &costing.point, HostingKind::Rent)?;
     let from = first_volume(|volume| share_at(&rent, volume).is_some_and(|share| share >= half));
     draft.flips_at("demand from which the cloud gets the larger half", from);
     draft.leans_on(
         &subject.assessment.figures,
-        &["hosting.", "machine.price_usd", "machine.rent_usd_per_hour", "staff.", "demand.requests_per_day"],
+        &[
+            "hosting.",
+            "machine.price_usd",
+            "machine.rent_usd_per_hour",
+            "staff.",
+            "demand.requests_per_day",
+        ],
     );
     let (verdict, end) = if share >= half {
-        (Verdict::Supported, if from.is_some() { ", as it does from {threshold} requests a day on" } else { "" })
+        (
+            Verdict::Supported,
+            if from.is_some() { ", as it does from {threshold} requests a day on" } else { "" },
+        )
     } else if from.is_some() {
         (Verdict::Depends, "; it gets the larger half from {threshold} requests a day on")
     } else {

@@ -12,9 +12,7 @@ use crate::figure::Label;
 use crate::inputs::{Inputs, ListedRequest};
 use crate::outcome::outcome;
 use crate::outlook::Course;
-use freeweights_record::units::{
-    Fraction, RequestsPerDay, Usd, UsdPerMillionTokens, UsdPerYear,
-};
+use freeweights_record::units::{Fraction, RequestsPerDay, Usd, UsdPerMillionTokens, UsdPerYear};
 
 /// A price that falls by all of itself is gone, so the search ends before that.
 const ALL_BUT_GONE: Fraction = Fraction::new(0.999_999);
@@ -29,12 +27,27 @@ pub(super) fn overtaken(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError>
     // A price that falls faster saves less.
     let (slow, fast) = (saving(ends.0)?, saving(ends.1)?);
     let range = Estimate { value: saving(decline.value)?, low: Some(fast), high: Some(slow) };
-    draft.range("saving", "saved over the life of the machines, in money of today", range, Label::Derived);
-    draft.put("decline", "share by which the API's price falls a year", decline.value, decline.label);
+    draft.range(
+        "saving",
+        "saved over the life of the machines, in money of today",
+        range,
+        Label::Derived,
+    );
+    draft.put(
+        "decline",
+        "share by which the API's price falls a year",
+        decline.value,
+        decline.label,
+    );
     draft.put("life", "life of the machines", inputs.life, Label::Assumed);
     if let Some(year) = api.last_winning_year {
         let year = freeweights_record::units::Years::new(f64::from(year));
-        draft.put("last_year", "last year in which self-hosting is the cheaper", year, Label::Derived);
+        draft.put(
+            "last_year",
+            "last year in which self-hosting is the cheaper",
+            year,
+            Label::Derived,
+        );
     }
     steps(&mut draft, inputs, listed)?;
     let lost = |share: Fraction| saving(share).is_ok_and(|saved| saved.get() <= 0.0);
@@ -44,15 +57,21 @@ pub(super) fn overtaken(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError>
     draft.draw(years(subject));
     draft.leans_on(
         &subject.assessment.figures,
-        &["api.price_decline_per_year", "hardware.life_years", "hardware.cost_of_capital", "demand.growth_per_year", "measured.requests_per_s"],
+        &[
+            "api.price_decline_per_year",
+            "hardware.life_years",
+            "hardware.cost_of_capital",
+            "demand.growth_per_year",
+            "measured.requests_per_s",
+        ],
     );
-    let mut template = "Over {life} years, beside the price of {api} falling {decline} a year, the machines save {saving} USD in money of today ({saving.low} to {saving.high} over the range of that fall; below zero they lose)".to_owned();
+    let mut template = "Beside the price of {api} falling {decline} a year, what the machines save over their {life} years is {saving} USD in money of today, {saving.low} to {saving.high} over the range of that fall".to_owned();
     template.push_str(match (draft.flips(), verdict) {
         (true, _) => "; they lose from a fall of {threshold} a year on.",
         (false, Verdict::Refuted) => "; no fall of the price makes them lose.",
         (false, _) => "; they lose even if the price never falls.",
     });
-    template.push_str(" One step of the claim: at {step} more throughput a million tokens cost {cost_faster} USD instead of {cost} here");
+    template.push_str(" One step of {step} in throughput makes a million tokens cost {cost_faster} USD instead of {cost}");
     template.push_str(&crossings(&draft));
     template.push('.');
     Ok(draft.done(verdict, &template, &[("api", &api.price.id())]))
@@ -105,7 +124,7 @@ fn crossings(draft: &Draft) -> String {
         if draft.has(key) { format!("at {{{key}}} requests a day") } else { "never".to_owned() }
     };
     format!(
-        "; self-hosting breaks even {} today, {} after a step here and {} after an equal cut of the API's price",
+        "; self-hosting breaks even {} today, {} after that step and {} after an equal cut of the API's price",
         at("cross"),
         at("cross_faster"),
         at("cross_cut"),

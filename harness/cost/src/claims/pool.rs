@@ -9,9 +9,7 @@ use crate::figure::Label;
 use crate::inputs::Inputs;
 use crate::outcome::outcome;
 use crate::utilisation::{busy_hours, utilisation};
-use freeweights_record::units::{
-    Fraction, Hours, TokensPerYear, UsdPerMillionTokens, UsdPerYear,
-};
+use freeweights_record::units::{Fraction, Hours, TokensPerYear, UsdPerMillionTokens, UsdPerYear};
 
 /// Points of the chart beyond the first.
 const STEPS: u32 = 10;
@@ -54,10 +52,8 @@ pub(super) fn pool(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     let inputs = subject.inputs();
     let price = &subject.question.scenario.backfill.usd_per_million_tokens;
     let share = Fraction::new;
-    let (empty, full) = (
-        filled(inputs, share(0.0), price.value)?,
-        filled(inputs, share(1.0), price.value)?,
-    );
+    let (empty, full) =
+        (filled(inputs, share(0.0), price.value)?, filled(inputs, share(1.0), price.value)?);
     if idle(inputs).get() <= 0.0 {
         return Ok(draft.lacks("machines that wait: at this demand they are never idle"));
     }
@@ -66,7 +62,12 @@ pub(super) fn pool(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     let used = utilisation(busy, fleet.serving.plus(fleet.spares), inputs.hours);
     draft.put("full", "all tokens, idle hours filled", full.whole, Label::Derived);
     draft.put("empty", "all tokens, idle hours empty", empty.whole, Label::Derived);
-    draft.put("own_full", "tokens of the demand, after what batch work earns", full.own, Label::Derived);
+    draft.put(
+        "own_full",
+        "tokens of the demand, after what batch work earns",
+        full.own,
+        Label::Derived,
+    );
     draft.put("net", "bill after what batch work earns", full.net, Label::Derived);
     draft.put("bill", "bill with idle hours empty", empty.net, Label::Derived);
     draft.put("used", "use of the paid hours by the demand", used, Label::Derived);
@@ -89,7 +90,10 @@ pub(super) fn pool(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
             line("tokens of the demand, after it", points.1),
         ],
     });
-    draft.leans_on(&subject.assessment.figures, &["backfill.", "hosting.electricity_usd_per_kwh", "machine.", "measured.requests_per_s"]);
+    draft.leans_on(
+        &subject.assessment.figures,
+        &["backfill.", "hosting.electricity_usd_per_kwh", "machine.", "measured.requests_per_s"],
+    );
     let template = "The demand uses {used} of the paid hours; filled with batch work at {price} USD per million tokens, the machines make a million tokens for {full} USD instead of {empty}, and the yearly bill is {net} USD instead of {bill}; such work pays above {threshold} USD.";
     let pays = full.net < empty.net;
     let verdict = if pays { Verdict::Supported } else { Verdict::Refuted };

@@ -43,7 +43,11 @@ pub(super) fn times_cheaper(subject: &Subject<'_>) -> ClaimAnswer {
     // Below the dearest peer over forty one pair is in; below the cheapest all are.
     let of = if verdict == Verdict::Refuted { most } else { least };
     draft.flips_at(
-        format!("price of the challenger at which it is {} times cheaper, {}", claimed.get(), of.pair),
+        format!(
+            "price of the challenger at which it is {} times cheaper, {}",
+            claimed.get(),
+            of.pair
+        ),
         Some(of.peer / claimed.get()),
     );
     let template = "At this scenario's input and output the peers list {least} to {most} times the challenger's price: {most_pair} is the most, {peer} USD per million tokens beside {challenger}. It would take {threshold} USD for the {claimed} times of the claim{of}.";
@@ -76,7 +80,8 @@ fn listed(
     id: &str,
 ) -> Result<UsdPerMillionTokens, CostError> {
     let inputs = subject.inputs();
-    let price = subject.question.prices.find_for(id, &subject.costing.usage(), subject.question.today)?;
+    let price =
+        subject.question.prices.find_for(id, &subject.costing.usage(), subject.question.today)?;
     let blended = blended(&price, inputs.isl, inputs.osl);
     let source = format!("{} ({})", price.source, price.dated());
     let figure = Figure::assumed(blended, source, price.checked.to_string());
@@ -121,12 +126,25 @@ pub(super) fn subscriptions(subject: &Subject<'_>) -> ClaimAnswer {
     if let Some(compared) = subject.assessment.plans.iter().find(|plan| plan.name == *name) {
         draft.put("seats", "seats", compared.seats, Label::Derived);
         draft.put("plan", "bill of the seats", compared.usd_per_year, Label::Derived);
-        draft.put("metered", "the same use by the token", compared.metered_usd_per_year, Label::Derived);
+        draft.put(
+            "metered",
+            "the same use by the token",
+            compared.metered_usd_per_year,
+            Label::Derived,
+        );
     }
-    draft.put("ours", "self-hosted bill", subject.assessment.bill.total_usd_per_year, Label::Derived);
+    draft.put(
+        "ours",
+        "self-hosted bill",
+        subject.assessment.bill.total_usd_per_year,
+        Label::Derived,
+    );
     let at = UsdPerMonth::new(plan.usd_per_month.value.get() * claimed.get());
     draft.flips_at("metered use of a seat that makes the factor of the claim", Some(at));
-    draft.leans_on(&subject.assessment.figures, &["api.plans.", "demand.users", "demand.requests_per_day"]);
+    draft.leans_on(
+        &subject.assessment.figures,
+        &["api.plans.", "demand.users", "demand.requests_per_day"],
+    );
     let (low, high) = (factor.low.unwrap_or(factor.value), factor.high.unwrap_or(factor.value));
     let verdict = verdict(low, high, claimed);
     let template = "A seat of the plan {plan_name} costs {seat} USD a month and buys {buys} USD of metered use, {factor} times its price, beside {claimed} in the claim, which is reached at {threshold} USD; for this demand {seats} seats cost {plan} USD a year, the same by the token {metered} and self-hosting {ours}.";

@@ -28,7 +28,12 @@ pub(super) fn reseller(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> 
     let used = utilisation(busy, assessment.fleet.serving, inputs.hours);
     let full = gross_margin_at(Fraction::new(1.0), price, saturated);
     draft.put("full", "gross margin of machines that never wait", full, Label::Derived);
-    draft.put("margin", "gross margin at this demand", gross_margin_at(used, price, saturated), Label::Derived);
+    draft.put(
+        "margin",
+        "gross margin at this demand",
+        gross_margin_at(used, price, saturated),
+        Label::Derived,
+    );
     draft.put("used", "use of the serving machines", used, Label::Derived);
     draft.put("price", "price at the API", price, Label::Assumed);
     draft.put("saturated", "tokens of machines that never wait", saturated, Label::Derived);
@@ -38,9 +43,19 @@ pub(super) fn reseller(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> 
     let next = declined(price, factor_of_decline(decline.value)?, Years::new(1.0));
     draft.put("decline", "share by which the price falls a year", decline.value, decline.label);
     let full_next = gross_margin_at(Fraction::new(1.0), next, saturated);
-    draft.put("full_next", "gross margin of machines that never wait, a year from now", full_next, Label::Derived);
+    draft.put(
+        "full_next",
+        "gross margin of machines that never wait, a year from now",
+        full_next,
+        Label::Derived,
+    );
     let traffic = draft.given("traffic");
-    draft.put("margin_traffic", "gross margin after the growth of the claim", margin_after(inputs, traffic, price)?, Label::Derived);
+    draft.put(
+        "margin_traffic",
+        "gross margin after the growth of the claim",
+        margin_after(inputs, traffic, price)?,
+        Label::Derived,
+    );
     draft.draw(series(price, saturated));
     draft.leans_on(&assessment.figures, &MACHINE);
     let id = api.price.id();
@@ -48,7 +63,9 @@ pub(super) fn reseller(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> 
     draft.leans_on(&assessment.figures, &[&*input, &*output, "api.price_decline_per_year"]);
     let (verdict, end) = match even {
         None => (Verdict::Supported, "so no volume makes a margin"),
-        Some(even) if used >= even => (Verdict::Refuted, "and a margin from a use of {threshold} on"),
+        Some(even) if used >= even => {
+            (Verdict::Refuted, "and a margin from a use of {threshold} on")
+        }
         Some(_) => (Verdict::Depends, "and a margin only from a use of {threshold} on"),
     };
     let template = format!(

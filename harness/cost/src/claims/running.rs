@@ -34,7 +34,9 @@ pub(super) fn free(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     let energy = bill.of(ComponentKind::EnergyActive) + bill.of(ComponentKind::EnergyIdle);
     draft.range("cost", "tokens at this demand", cost.blended, Label::Derived);
     draft.range("saturated", "tokens if it never waited", saturated.blended, Label::Derived);
-    draft.put("energy", "electricity of these tokens", per_token(energy), Label::Derived);
+    if energy.get() > 0.0 {
+        draft.put("energy", "electricity of these tokens", per_token(energy), Label::Derived);
+    }
     draft.put("bill", "bill of a year", bill.total_usd_per_year, Label::Derived);
     let point = &subject.costing.point;
     draft.range("throughput", "requests a machine finishes", point.requests_per_s, point.basis);
@@ -54,15 +56,22 @@ pub(super) fn free(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     draft.leans_on(&subject.assessment.figures, &MACHINE);
     draft.leans_on(&subject.assessment.figures, &["backfill."]);
     if bill.total_usd_per_year.get() <= 0.0 {
-        let template = "At this demand a million tokens cost {cost} USD: what idle hours earn with batch work pays for everything.";
+        let template = "At this demand a million tokens cost {cost} USD and the year {bill} USD: what idle hours earn with batch work pays for everything.";
         return Ok(draft.done(Verdict::Refuted, template, &[]));
     }
-    let mut template = "A million tokens cost {cost} USD at this demand, and {saturated} USD if the machine never waited; {energy} USD of the former is electricity".to_owned();
+    let mut template =
+        "A million tokens cost {cost} USD at this demand, and {saturated} USD if the machine never waited"
+            .to_owned();
+    let power = subject.assessment.figures.iter().find(|figure| figure.name == "machine.decode_w");
+    let label = power.map(|power| power.label.to_string()).unwrap_or_default();
+    if draft.has("energy") {
+        template.push_str("; {energy} USD of the former is electricity, its power {label}");
+    }
     if draft.flips() {
         template.push_str("; they would be free if batch work in all idle hours were paid {threshold} USD per million tokens");
     }
     template.push('.');
-    Ok(draft.done(Verdict::Supported, &template, &[]))
+    Ok(draft.done(Verdict::Supported, &template, &[("label", &label)]))
 }
 
 /// The price of batch work at which idle hours pay the whole bill: the bill is a straight line in
@@ -126,7 +135,9 @@ fn engines(subject: &Subject<'_>) -> Vec<Engine> {
 fn same_weights(own: &Record, other: &Record) -> bool {
     let model = |record: &Record| {
         let name = record.model.to_lowercase();
-        name.strip_prefix("dummy:").or_else(|| name.strip_prefix("hf:")).map_or(name.clone(), str::to_owned)
+        name.strip_prefix("dummy:")
+            .or_else(|| name.strip_prefix("hf:"))
+            .map_or(name.clone(), str::to_owned)
     };
     let quant = |record: &Record| record.quant.as_ref().map(|quant| quant.to_lowercase());
     own.engine != other.engine
@@ -153,8 +164,18 @@ pub(super) fn fast(subject: &Subject<'_>) -> ClaimAnswer {
     }
     let factor = Ratio::new(slow.saturated.value / fast.saturated.value);
     draft.put("factor", "slow engine over fast engine, never idle", factor, Label::Derived);
-    draft.range("slow_cost", "tokens with the slow engine, never idle", slow.saturated, Label::Derived);
-    draft.range("fast_cost", "tokens with the fast engine, never idle", fast.saturated, Label::Derived);
+    draft.range(
+        "slow_cost",
+        "tokens with the slow engine, never idle",
+        slow.saturated,
+        Label::Derived,
+    );
+    draft.range(
+        "fast_cost",
+        "tokens with the fast engine, never idle",
+        fast.saturated,
+        Label::Derived,
+    );
     draft.put("slow_now", "tokens with the slow engine at this demand", slow.now, Label::Derived);
     draft.put("fast_now", "tokens with the fast engine at this demand", fast.now, Label::Derived);
     let demand = &subject.question.scenario.demand.requests_per_day;
@@ -170,9 +191,15 @@ pub(super) fn fast(subject: &Subject<'_>) -> ClaimAnswer {
     }
     draft.flips_at("demand that one machine with the slow engine serves", Some(slow.capacity));
     let (verdict, end) = if demand.value > slow.capacity {
-        (Verdict::Supported, ", {demand} requests a day, more than the {threshold} that one machine with {slow} serves.")
+        (
+            Verdict::Supported,
+            ", {demand} requests a day, more than the {threshold} that one machine with {slow} serves.",
+        )
     } else {
-        (Verdict::Depends, ", {demand} requests a day, for which one machine is enough with either; speed saves machines from {threshold} requests a day on.")
+        (
+            Verdict::Depends,
+            ", {demand} requests a day, for which one machine is enough with either; speed saves machines from {threshold} requests a day on.",
+        )
     };
     draft.done(verdict, &format!("{both}{end}"), &texts)
 }

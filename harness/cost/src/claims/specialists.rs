@@ -97,7 +97,12 @@ fn shares(draft: &mut Draft, template: &mut String, subject: &Subject<'_>) {
         let staff = costed.assessment.bill.of(ComponentKind::Staff);
         draft.put(&*key, format!("staff of {name}"), staff, Label::Derived);
         let share = format!("share_{id}");
-        draft.put(&*share, format!("share of staff in {name}"), staff_share(&costed.assessment), Label::Derived);
+        draft.put(
+            &*share,
+            format!("share of staff in {name}"),
+            staff_share(&costed.assessment),
+            Label::Derived,
+        );
         words.push(format!("{{{share}}} of the bill of {name}, {{{key}}} USD"));
     }
     if !words.is_empty() {
@@ -118,9 +123,13 @@ fn own_share(
     if let Some(volume) = stops_mattering(subject.inputs())? {
         let what = "demand from which staff is less than half of the bill";
         draft.put("volume", what, volume, Label::Derived);
-        template.push_str(" In this scenario it is {share}, and less than half from {volume} requests a day on.");
+        template.push_str(
+            " In this scenario it is {share}, and less than half from {volume} requests a day on.",
+        );
+    } else if share > MOST {
+        template.push_str(" In this scenario it is {share}, and more than half at any demand.");
     } else {
-        template.push_str(" In this scenario it is {share}, and no volume brings it to the other side of half.");
+        template.push_str(" In this scenario it is {share}, and less than half at any demand.");
     }
     Ok(())
 }

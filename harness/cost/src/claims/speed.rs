@@ -10,8 +10,8 @@ use crate::figure::Label;
 use crate::operating_point::{OperatingPoint, measured_points};
 use crate::staff::{load, yearly_staff_cost};
 use freeweights_record::units::{
-    FullTimeEquivalents, Ratio, Seconds, Tokens, TokensPerSecond, UsdPerHour,
-    UsdPerMillionTokens, UsdPerRequest,
+    FullTimeEquivalents, Ratio, Seconds, Tokens, TokensPerSecond, UsdPerHour, UsdPerMillionTokens,
+    UsdPerRequest,
 };
 
 /// One measured point as a user and as an accountant see it.
@@ -46,25 +46,68 @@ pub(super) fn speed(subject: &Subject<'_>) -> Result<ClaimAnswer, CostError> {
     let extra = fast.per_request - slow.per_request;
     let price = waiting_price(extra, slow.latency - fast.latency);
     let pay = pay(subject)?;
-    draft.put("factor", "tokens at the fastest point over those at the other", Ratio::new(fast.blended / slow.blended), Label::Derived);
+    draft.put(
+        "factor",
+        "tokens at the fastest point over those at the other",
+        Ratio::new(fast.blended / slow.blended),
+        Label::Derived,
+    );
     for (key, name, choice) in [("fast", "fastest", fast), ("slow", "other", slow)] {
-        draft.put(key, format!("tokens at the {name} point, never idle"), choice.blended, Label::Derived);
-        draft.put(format!("{key}_speed"), format!("tokens each user gets at the {name} point"), choice.speed, Label::Measured);
-        draft.put(format!("{key}_latency"), format!("time of a request at the {name} point"), choice.latency, Label::Derived);
-        draft.count(format!("{key}_batch"), format!("requests at once at the {name} point"), choice.batch);
+        draft.put(
+            key,
+            format!("tokens at the {name} point, never idle"),
+            choice.blended,
+            Label::Derived,
+        );
+        draft.put(
+            format!("{key}_speed"),
+            format!("tokens each user gets at the {name} point"),
+            choice.speed,
+            Label::Measured,
+        );
+        draft.put(
+            format!("{key}_latency"),
+            format!("time of a request at the {name} point"),
+            choice.latency,
+            Label::Derived,
+        );
+        draft.count(
+            format!("{key}_batch"),
+            format!("requests at once at the {name} point"),
+            choice.batch,
+        );
     }
     draft.put("pay", "pay with benefits, spread over all hours of the year", pay, Label::Derived);
-    draft.put("waiting", "what the fastest point costs for an hour of waiting saved", price, Label::Derived);
+    draft.put(
+        "waiting",
+        "what the fastest point costs for an hour of waiting saved",
+        price,
+        Label::Derived,
+    );
     let flips = (price.get() > 0.0).then_some(price);
     draft.flips_at("worth of an hour of waiting from which the fastest point pays", flips);
     draft.draw(pareto(&choices));
-    draft.leans_on(&subject.assessment.figures, &["measured.", "staff.salary_usd_per_year", "staff.benefits_share", "machine.price_usd"]);
+    draft.leans_on(
+        &subject.assessment.figures,
+        &["measured.", "staff.salary_usd_per_year", "staff.benefits_share", "machine.price_usd"],
+    );
     let (verdict, end) = match (flips.is_some(), pay > price) {
-        (false, _) => (Verdict::Supported, "the faster point costs no more, so all that its speed is worth is gained."),
-        (true, true) => (Verdict::Supported, "an hour of waiting saved costs {threshold} USD, less than the {pay} USD of the scenario's pay."),
-        (true, false) => (Verdict::Refuted, "an hour of waiting saved costs {threshold} USD, more than the {pay} USD of the scenario's pay."),
+        (false, _) => (
+            Verdict::Supported,
+            "the faster point costs no more, so all that its speed is worth is gained.",
+        ),
+        (true, true) => (
+            Verdict::Supported,
+            "an hour of waiting saved costs {threshold} USD, less than the {pay} USD of the scenario's pay.",
+        ),
+        (true, false) => (
+            Verdict::Refuted,
+            "an hour of waiting saved costs {threshold} USD, more than the {pay} USD of the scenario's pay.",
+        ),
     };
-    let template = format!("With {{fast_batch}} at once a user gets {{fast_speed}} tokens a second and a million tokens cost {{fast}} USD on machines that never wait; with {{slow_batch}} at once {{slow_speed}} and {{slow}} USD, so speed costs {{factor}} times as much: {end}");
+    let template = format!(
+        "With {{fast_batch}} at once a user gets {{fast_speed}} tokens a second and a million tokens cost {{fast}} USD on machines that never wait; with {{slow_batch}} at once {{slow_speed}} and {{slow}} USD, so speed costs {{factor}} times as much: {end}"
+    );
     Ok(draft.done(verdict, &template, &[]))
 }
 

@@ -64,5 +64,4 @@ impl<'a> Subject<'a> {
 }
 
 /// What is said where there is no API beside the machine.
-pub(super) const NO_API: &str =
-    "an API to compare with; name one with --api PROVIDER/MODEL, or search with: freeweights prices TEXT";
+pub(super) const NO_API: &str = "an API to compare with; name one with --api PROVIDER/MODEL, or search with: freeweights prices TEXT";

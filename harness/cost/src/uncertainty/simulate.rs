@@ -257,11 +257,8 @@ fn ranks(values: &mut [f64], shares: [f64; 3]) -> [f64; 3] {
     let [low, middle, high] = shares.map(rank);
     let (below, at_middle, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let at_middle = *at_middle;
-    let at_low = if low < middle {
-        *below.select_nth_unstable_by(low, f64::total_cmp).1
-    } else {
-        at_middle
-    };
+    let at_low =
+        if low < middle { *below.select_nth_unstable_by(low, f64::total_cmp).1 } else { at_middle };
     let at_high = if high > middle {
         *above.select_nth_unstable_by(high - middle - 1, f64::total_cmp).1
     } else {

@@ -17,17 +17,17 @@ pub fn claims(groups: &[ClaimAnswers]) -> Grid {
         Column::text("id", "id"),
         Column::text("title", "claim").wraps_at(20),
         Column::text("verdict", "verdict").wraps_at(12),
-        Column::number("number", "number").for_people(),
+        Column::number("number", "number").for_people().wraps_at(14),
         Column::data("value"),
         Column::data("low"),
         Column::data("high"),
-        Column::text("range", "within").for_people().may_drop(2),
+        Column::text("range", "within").for_people().may_drop(3),
         Column::data("unit"),
-        Column::text("what", "of").wraps_at(16),
-        Column::number("flips", "flips at").for_people(),
+        Column::text("what", "of").wraps_at(16).may_drop(1),
+        Column::number("flips", "flips at").for_people().wraps_at(14),
         Column::data("threshold"),
         Column::data("threshold_unit"),
-        Column::text("threshold_what", "of").wraps_at(16).may_drop(1),
+        Column::text("threshold_what", "of that").wraps_at(16).may_drop(2),
         Column::data("sentence"),
         Column::data("needs"),
     ]);
@@ -83,7 +83,6 @@ fn in_unit(value: f64, unit: &str) -> String {
 
 fn percentages(low: Option<f64>, high: Option<f64>) -> Cell {
     let percent = |share| reading(share, Fraction::SYMBOL);
-    low.zip(high).map_or(Cell::Missing, |(low, high)| {
-        format!("{}–{}", percent(low), percent(high)).into()
-    })
+    low.zip(high)
+        .map_or(Cell::Missing, |(low, high)| format!("{}–{}", percent(low), percent(high)).into())
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![expect(clippy::too_many_lines, reason = "the lines are snapshots")]
 
+mod claims;
 mod compared;
 mod cost;
 mod figures;
