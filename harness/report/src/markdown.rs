@@ -13,6 +13,8 @@ pub(crate) fn escaped(text: &str) -> String {
         let word = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
         match this {
             '&' => out.push_str("&amp;"),
+            // No tag begins with a digit: `<0.001` stays readable.
+            '<' if rest.peek().is_some_and(char::is_ascii_digit) => out.push(this),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '\\' | '`' | '*' | '[' | ']' | '|' | '~' | '$' => out.extend(['\\', this]),
@@ -45,6 +47,7 @@ mod tests {
         );
         assert_eq!((&*escaped("=1+1"), &*paragraph("=1+1")), ("=1+1", r"\=1+1"));
         assert_eq!(paragraph("- a\n# b"), r"\- a # b");
+        assert_eq!(escaped("<0.001 <1>"), "<0.001 <1&gt;");
         assert_eq!(escaped("a\\|b &lt;"), r"a\\\|b &amp;lt;");
         assert_eq!(escaped("Größe 模型 138 (P5–P95)"), "Größe 模型 138 (P5–P95)");
     }

@@ -80,7 +80,7 @@ pub struct Given {
     pub key: String,
     /// Which, for people.
     pub what: String,
-    /// The bare number; of a band, its middle is never used, so this is its low end.
+    /// The bare number, or the low end of a band.
     pub value: f64,
     /// Low end of a band.
     pub low: Option<f64>,
