@@ -26,7 +26,9 @@ pub struct DeviceCeilings {
     pub buffer_bytes: usize,
     /// Bytes read from its memory per second.
     pub read_bytes_per_s: Estimate,
-    /// bf16 operations per second into f32 sums; a multiply-add is two.
+    /// f32 operations per second, without tensor cores; a multiply-add is two.
+    pub f32_flops_per_s: Estimate,
+    /// bf16 operations per second into f32 sums.
     pub bf16_flops_per_s: Estimate,
     /// fp8 (e4m3) operations per second into f32 sums.
     pub fp8_flops_per_s: Option<Estimate>,
@@ -54,11 +56,12 @@ pub fn measure_ceilings(device: &Arc<Device>) -> Result<DeviceCeilings, GpuError
     let buffer_bytes = READ.min(room) / 4_096 * 4_096;
     let read_bytes_per_s = read(device, &gpu, buffer_bytes)?;
     let numbers = SIDE * SIDE;
-    let operands = [Buffer::zeroed(&gpu, 2 * numbers)?, Buffer::zeroed(&gpu, 2 * numbers)?];
+    // Room for f32; as bf16 they are twice as many.
+    let operands = [Buffer::zeroed(&gpu, 4 * numbers)?, Buffer::zeroed(&gpu, 4 * numbers)?];
     let out = Buffer::zeroed(&gpu, 4 * numbers)?;
     for (seed, operand) in operands.iter().enumerate() {
         // SAFETY: the buffer holds so many numbers.
-        unsafe { fill_numbers(&*gpu, operand.place(), numbers, seed as u64, 1.0)? };
+        unsafe { fill_numbers(&*gpu, operand.place(), 2 * numbers, seed as u64, 1.0)? };
     }
     let product = Product {
         x: operands[0].place(),
@@ -71,6 +74,12 @@ pub fn measure_ceilings(device: &Arc<Device>) -> Result<DeviceCeilings, GpuError
     };
     // SAFETY: the matrices are there.
     let bf16 = operations(device, &mut || unsafe { gpu.multiply(product) })?;
+    // Two bf16 side by side are an f32 of about the same size.
+    let f32 = operations(device, &mut || {
+        let types = (Type::CUDA_R_32F, Type::CUDA_R_32F, Sums::CUBLAS_COMPUTE_32F);
+        // SAFETY: the operands were made for this.
+        unsafe { device.library.multiply_as(product, types, &[1.0_f32, 0.0]) }
+    })?;
     // What follows some GPUs and libraries cannot; the bits of the numbers are as good as any.
     let int8 = operations(device, &mut || {
         let types = (Type::CUDA_R_8I, Type::CUDA_R_32I, Sums::CUBLAS_COMPUTE_32I);
@@ -83,6 +92,7 @@ pub fn measure_ceilings(device: &Arc<Device>) -> Result<DeviceCeilings, GpuError
         memory_bytes: memory.map(|(_, total)| total as u64),
         buffer_bytes,
         read_bytes_per_s,
+        f32_flops_per_s: f32,
         bf16_flops_per_s: bf16,
         fp8_flops_per_s: fp8.ok(),
         int8_ops_per_s: int8.ok(),
@@ -128,7 +138,8 @@ fn rates(
 fn fp8(device: &Device, product: Product) -> Result<Estimate, GpuError> {
     let failed = |error: lt::CublasError| GpuError::failed("an fp8 product", error);
     let side = SIDE as u64;
-    let layout = |kind| lt::create_matrix_layout(kind, side, side, SIDE as i64).map_err(failed);
+    let layout =
+        |kind| lt::create_matrix_layout(kind, side, side, side.cast_signed()).map_err(failed);
     let handle = lt::create_handle().map_err(failed)?;
     let description = lt::create_matmul_desc(
         lt_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,

@@ -277,7 +277,7 @@ impl Library {
         if product.out_type != NumberType::F32 {
             return Err(GpuError::failed("a product", "many rows of blocks give f32"));
         }
-        let long = |n: usize| n as i64;
+        let long = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let blocks_of_row = long(inputs / product.format.block_weights());
         // SAFETY: as above.
         unsafe {
@@ -327,5 +327,5 @@ impl Drop for Library {
 }
 
 pub(super) fn pointer<T>(place: Place) -> *mut T {
-    place.0 as *mut T
+    std::ptr::with_exposed_provenance_mut(usize::try_from(place.0).unwrap_or(0))
 }

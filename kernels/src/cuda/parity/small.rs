@@ -319,8 +319,12 @@ fn blocks(format: Format, count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..count / format.block_weights() {
         let start = bytes.len();
-        #[expect(clippy::cast_possible_truncation, reason = "any byte will do")]
-        bytes.extend(random.by_ref().take(size).map(|x| (x * 127.0) as i8 as u8));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "any byte will do"
+        )]
+        bytes.extend(random.by_ref().take(size).map(|x| (128.0 + x * 127.0) as u8));
         let halves = if format.has_minimum() { 2 } else { 1 };
         let at = if format == Format::Q6_K { start + size - 2 } else { start };
         for half in bytes[at..].chunks_exact_mut(2).take(halves) {
