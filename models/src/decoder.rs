@@ -159,6 +159,11 @@ pub trait Decoder: Send {
         Ok(None)
     }
 
+    /// What its user should know of how it runs, where that is not as it should be.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Starts to count where the time goes, from nothing, or stops. Engines that cannot do nothing.
     fn set_profiling(&mut self, _on: bool) {}
 

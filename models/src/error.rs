@@ -1,5 +1,6 @@
 //! What can go wrong between an id and a decoder. Each message ends in the next action.
 
+use freeweights_kernels::cuda::GpuError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -110,6 +111,22 @@ pub enum ModelError {
     )]
     BadShape {
         /// What contradicts what.
+        reason: String,
+    },
+    /// A GPU has too little memory.
+    #[error("the GPU is out of memory: {wanted} bytes asked for{}; use a smaller batch, depth or model", free.map_or_else(String::new, |free| format!(", {free} free")))]
+    GpuMemory {
+        /// Bytes that were asked for.
+        wanted: usize,
+        /// Bytes that were free then.
+        free: Option<usize>,
+    },
+    /// A GPU, its driver or its libraries failed.
+    #[error(
+        "the GPU failed: {reason}; `freeweights verify --kernels` says whether it runs the kernels"
+    )]
+    Gpu {
+        /// What was done, and what came of it.
         reason: String,
     },
     /// A model for which the kernels have no code.
@@ -231,4 +248,14 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Stri
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// The error of a GPU, for users.
+impl From<GpuError> for ModelError {
+    fn from(error: GpuError) -> Self {
+        match error {
+            GpuError::OutOfMemory { wanted, free } => Self::GpuMemory { wanted, free },
+            GpuError::Failed { .. } => Self::Gpu { reason: error.to_string() },
+        }
+    }
 }
