@@ -92,6 +92,9 @@ impl Keeper<'_> {
         self.run_cases(&mut ready.engine, ready.prompt_tokens)?;
         show_profile(&ready.engine);
         note_kept(&ready.engine);
+        for note in ready.engine.notes() {
+            print::note(&note);
+        }
         if self.args.show_text {
             let prompt = self.suite.prompt.as_deref().unwrap_or_default();
             show_text(prompt, self.args.format, &ready.engine, ready.tokenizer.as_ref().ok())?;
@@ -227,7 +230,7 @@ impl Keeper<'_> {
     ) -> anyhow::Result<()> {
         let info = EngineInfo {
             engine: engine.name().into(),
-            engine_version: Some(engine.version()),
+            engine_version: Some(engine.version_on(&subject.device)),
             device: subject.device.clone(),
             threads: None,
             model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },

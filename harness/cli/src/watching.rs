@@ -84,6 +84,8 @@ fn of_gpus(devices: &[String], host: &mut Host, parts: &mut Vec<Part>) -> Vec<Gp
             Ok(index) => {
                 let mut facts = gpus.facts(index);
                 facts.device = Some(device.clone());
+                // A run that goes on has described it before.
+                host.gpus.retain(|gpu| gpu.device.as_ref() != Some(device));
                 host.gpus.push(facts);
                 parts.extend(of_gpu(&gpus, index, device));
                 in_use.push(GpuInUse { gpus: Arc::clone(&gpus), index, device: device.clone() });

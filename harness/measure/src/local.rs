@@ -75,6 +75,12 @@ impl LocalEngine {
         self.decoder.set_profiling(on);
     }
 
+    /// What its user should know of how it runs.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.decoder.notes()
+    }
+
     /// Each operation and the time spent in it; empty without profiling.
     #[must_use]
     pub fn profile(&self) -> Vec<(&'static str, Duration)> {

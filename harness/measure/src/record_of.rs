@@ -189,9 +189,12 @@ fn bits_per_weight(bytes: Option<Bytes>, params: Option<u64>) -> Option<BitsPerW
 
 /// How close the medians come to what the machine was seen to do.
 fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
-    let Some(ceilings) = &host.ceilings else { return };
+    let Some(ceilings) = host.ceilings_of(&record.device) else { return };
     record.ceiling_read_bytes_per_s = Some(ceilings.read_bytes_per_s);
-    record.ceiling_flops_per_s = Some(ceilings.f32_flops_per_s);
+    // A GPU is asked for bf16: that is what it is sold by. On a CPU every engine has f32.
+    let of_gpu = ceilings.bf16_flops_per_s.filter(|_| &*record.device != "cpu");
+    let peak = of_gpu.unwrap_or(ceilings.f32_flops_per_s);
+    record.ceiling_flops_per_s = Some(peak);
     let counted = result.samples.iter().filter(|sample| !sample.warmup);
     let (mut gaps, mut prefills): (Vec<Seconds>, Vec<Seconds>) = (Vec::new(), Vec::new());
     for sample in counted {
@@ -207,7 +210,7 @@ fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
         .facts
         .prefill_flops
         .zip(stats::median(&prefills).ok())
-        .map(|(flops, time)| metric::prefill_mfu(flops, time, ceilings.f32_flops_per_s));
+        .map(|(flops, time)| metric::prefill_mfu(flops, time, peak));
 }
 
 #[cfg(test)]

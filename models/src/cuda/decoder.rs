@@ -163,6 +163,7 @@ impl CudaDecoder {
         self.positions_known = false;
         // The old memory goes before the new one comes.
         self.memory = None;
+        self.ready = false;
         let quantised = self.weights.quantised();
         self.memory = Some(Workspace::new(&self.gpu, &self.spec, quantised, wanted)?);
         Ok(())
@@ -444,7 +445,9 @@ impl Decoder for CudaDecoder {
         let of = |role| held.get(&role).copied().unwrap_or(0);
         MemoryUse {
             weights: held.values().sum(),
-            weights_per_step: self.spec.step_bytes(self.lengths.len(), |tensor| of(tensor.role)),
+            weights_per_step: self
+                .spec
+                .step_bytes(self.lengths.len(), None, |tensor| of(tensor.role)),
             kv_cache: self.kv_bytes_per_token() * tokens as u64,
             workspace: self.memory.as_ref().map_or(0, Workspace::bytes) as u64,
         }
