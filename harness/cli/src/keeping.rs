@@ -260,10 +260,11 @@ fn note_sampling(sampler: &Sampler, began: Seconds, cost: (u64, Seconds)) {
 fn note_kept(engine: &LocalEngine) {
     let (bytes, restored) = engine.kept();
     if restored > 0 {
-        print::note(&format!(
-            "depths were filled once and put back {restored} times; the kept states take {} of the resident memory",
-            bytes.human()
-        ));
+        let kept = match bytes.get() {
+            0 => "nothing was kept beside the KV cache for that".into(),
+            _ => format!("the kept states take {} of the resident memory", bytes.human()),
+        };
+        print::note(&format!("depths were filled once and put back {restored} times; {kept}"));
     }
 }
 

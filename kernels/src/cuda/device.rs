@@ -5,7 +5,7 @@
 //!
 //! Not here: products ([`super::products`]).
 
-use super::gpu::{Arguments, BlockProduct, Gpu, GpuError, Place, Product, Recording};
+use super::gpu::{Allocated, Arguments, BlockProduct, Gpu, GpuError, Place, Product, Recording};
 use super::products::Library;
 use cudarc::driver::sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
@@ -27,6 +27,7 @@ pub struct Device {
     /// Kernels that were launched before.
     functions: Mutex<HashMap<&'static str, CudaFunction>>,
     multiprocessors: usize,
+    allocated: Allocated,
     pub(super) library: Library,
 }
 
@@ -64,6 +65,7 @@ impl Device {
         Ok(Self {
             multiprocessors: usize::try_from(count).unwrap_or(1),
             functions: Mutex::new(HashMap::new()),
+            allocated: Allocated::default(),
             context,
             stream,
             module,
@@ -120,6 +122,10 @@ impl Gpu for Device {
         self.context.mem_get_info().ok()
     }
 
+    fn allocated_peak(&self) -> usize {
+        self.allocated.peak()
+    }
+
     fn allocate(&self, bytes: usize) -> Result<Place, GpuError> {
         self.bind()?;
         // SAFETY: what is allocated is filled before anybody sees it.
@@ -133,10 +139,12 @@ impl Gpu for Device {
         // SAFETY: just allocated, as many bytes.
         unsafe { result::memset_d8_async(place, 0, bytes, self.stream.cu_stream()) }
             .map_err(driver("zeroing memory"))?;
+        self.allocated.more(bytes);
         Ok(Place(place))
     }
 
-    unsafe fn free(&self, place: Place, _bytes: usize) {
+    unsafe fn free(&self, place: Place, bytes: usize) {
+        self.allocated.less(bytes);
         // Errors of earlier launches would come up here again; they were reported where they began.
         let _ = self.bind();
         let _ = self.stream.synchronize();

@@ -6,7 +6,9 @@
 //!
 //! Not here: recordings; and what only a device can get wrong.
 
-use super::gpu::{Arguments, BlockProduct, Gpu, GpuError, NumberType, Place, Product, Recording};
+use super::gpu::{
+    Allocated, Arguments, BlockProduct, Gpu, GpuError, NumberType, Place, Product, Recording,
+};
 use crate::matrix::bf16::round_to_bf16;
 use crate::matrix::dequantise;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -18,6 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Why kernels cannot be emulated here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoCompiler {
+    /// Whether there is no compiler at all, and not one that refuses the sources.
+    pub missing: bool,
     /// What is missing, or what the compiler said.
     pub reason: String,
 }
@@ -30,12 +34,19 @@ impl fmt::Display for NoCompiler {
 
 impl std::error::Error for NoCompiler {}
 
+impl NoCompiler {
+    fn refused(reason: String) -> Self {
+        Self { missing: false, reason }
+    }
+}
+
 /// `emulated_launch` of `emulation.cpp`.
 type Launch = unsafe extern "C" fn(*const c_char, *const u32, u32, *mut *mut c_void) -> c_int;
 
 /// The kernels as a library of this CPU.
 pub struct Emulation {
     launch: Launch,
+    allocated: Allocated,
 }
 
 #[cfg(unix)]
@@ -56,7 +67,7 @@ impl Emulation {
         let launch = open(&library);
         // It stays mapped.
         let _ = std::fs::remove_file(&library);
-        Ok(Self { launch: launch? })
+        Ok(Self { launch: launch?, allocated: Allocated::default() })
     }
 }
 
@@ -73,16 +84,19 @@ fn compile(source: &Path) -> Result<PathBuf, NoCompiler> {
         .arg(&library)
         .arg(source)
         .output()
-        .map_err(|error| NoCompiler { reason: format!("no C++ compiler {compiler}: {error}") })?;
+        .map_err(|error| NoCompiler {
+            missing: true,
+            reason: format!("no C++ compiler {compiler}: {error}"),
+        })?;
     if output.status.success() {
         return Ok(library);
     }
-    Err(NoCompiler { reason: String::from_utf8_lossy(&output.stderr).into_owned() })
+    Err(NoCompiler::refused(String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
 #[cfg(not(unix))]
 fn open(_library: &Path) -> Result<Launch, NoCompiler> {
-    Err(NoCompiler { reason: "only on systems with dlopen".into() })
+    Err(NoCompiler { missing: true, reason: "only on systems with dlopen".into() })
 }
 
 #[cfg(unix)]
@@ -91,7 +105,7 @@ fn open(library: &Path) -> Result<Launch, NoCompiler> {
 
     const NOW: c_int = 2;
     let name = CString::new(library.as_os_str().as_bytes())
-        .map_err(|error| NoCompiler { reason: error.to_string() })?;
+        .map_err(|error| NoCompiler::refused(error.to_string()))?;
     // SAFETY: names end in 0; what the library does when it is opened is construct its statics. It is
     // never closed, so the function stays, and it is of the type that emulation.cpp gives it.
     unsafe {
@@ -103,7 +117,7 @@ fn open(library: &Path) -> Result<Launch, NoCompiler> {
         };
         if found.is_null() {
             let reason = CStr::from_ptr(dlerror()).to_string_lossy().into_owned();
-            return Err(NoCompiler { reason });
+            return Err(NoCompiler::refused(reason));
         }
         Ok(std::mem::transmute::<*mut c_void, Launch>(found))
     }
@@ -132,16 +146,22 @@ impl Gpu for Emulation {
         None
     }
 
+    fn allocated_peak(&self) -> usize {
+        self.allocated.peak()
+    }
+
     fn allocate(&self, bytes: usize) -> Result<Place, GpuError> {
         // SAFETY: the size is not 0: buffers of no bytes allocate nothing.
         let memory = unsafe { std::alloc::alloc_zeroed(layout(bytes.max(1))?) };
         if memory.is_null() {
             return Err(GpuError::OutOfMemory { wanted: bytes, free: None });
         }
+        self.allocated.more(bytes);
         Ok(Place(memory.expose_provenance() as u64))
     }
 
     unsafe fn free(&self, place: Place, bytes: usize) {
+        self.allocated.less(bytes);
         if let Ok(layout) = layout(bytes.max(1)) {
             // SAFETY: `allocate` made it with this layout, as the caller vouches.
             unsafe { std::alloc::dealloc(pointer(place), layout) };

@@ -6,6 +6,7 @@ use crate::matrix::Format;
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What went wrong on a GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +216,9 @@ pub trait Gpu: Send + Sync {
     /// Bytes free and in all; `None` where nobody counts.
     fn memory(&self) -> Option<(usize, usize)>;
 
+    /// Most bytes that were allocated here at a time: by this, and by nobody else.
+    fn allocated_peak(&self) -> usize;
+
     /// So many bytes, all 0.
     ///
     /// # Errors
@@ -301,6 +305,28 @@ pub trait Gpu: Send + Sync {
     /// # Errors
     /// [`GpuError`] of anything launched before.
     fn synchronize(&self) -> Result<(), GpuError>;
+}
+
+/// How many bytes are allocated, and how many were at most.
+#[derive(Debug, Default)]
+pub(super) struct Allocated {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Allocated {
+    pub(super) fn more(&self, bytes: usize) {
+        let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.peak.fetch_max(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn less(&self, bytes: usize) {
+        self.now.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
 }
 
 /// Memory of a GPU, given back when it is dropped.

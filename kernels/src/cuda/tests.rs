@@ -2,16 +2,17 @@
 
 use super::gpu::Gpu;
 use super::parity::{self, Sizes};
-use super::{Arguments, Emulation};
+use super::{Arguments, Buffer, Emulation};
+use std::io::Write;
 use std::sync::Arc;
 
-/// The emulation; without a compiler a message, and nothing is tested.
-#[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
+/// The emulation; without a compiler a message that no test runner holds back, and nothing is tested.
 fn emulation() -> Option<Arc<dyn Gpu>> {
     match Emulation::new() {
         Ok(gpu) => Some(Arc::new(gpu)),
         Err(error) => {
-            eprintln!("skipped: {error}");
+            assert!(error.missing, "{error}");
+            let _ = writeln!(std::io::stderr(), "skipped: {error}");
             None
         }
     }
@@ -27,6 +28,16 @@ fn every_kernel_agrees_with_its_twin() {
     for kernel in ["add_norm", "rope_append", "attention", "matvec", "gate_multiply", "pick"] {
         assert!(outcomes.iter().any(|outcome| outcome.kernel == kernel), "no case of {kernel}");
     }
+}
+
+#[test]
+fn the_most_that_was_allocated_at_a_time_is_known() {
+    let Some(gpu) = emulation() else { return };
+    let first = Buffer::zeroed(&gpu, 1_000).unwrap();
+    drop(Buffer::zeroed(&gpu, 500).unwrap());
+    drop(first);
+    let _last = Buffer::zeroed(&gpu, 1_200).unwrap();
+    assert_eq!(gpu.allocated_peak(), 1_500);
 }
 
 #[test]

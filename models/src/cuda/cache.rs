@@ -23,8 +23,26 @@ impl KvCache {
         tokens: usize,
     ) -> Result<Self, ModelError> {
         let capacity = tokens.next_multiple_of(KEYS);
-        let bytes = spec.layers * 2 * side_bytes(spec, sequences, capacity);
-        Ok(Self { memory: Buffer::zeroed(gpu, bytes)?, sequences, capacity })
+        let memory = Buffer::zeroed(gpu, all_bytes(spec, sequences, capacity))?;
+        Ok(Self { memory, sequences, capacity })
+    }
+
+    /// The same memory for another batch; `None` where it is too small. What it holds is lost, but
+    /// stays finite.
+    pub(super) fn reshaped(
+        self,
+        spec: &ModelSpec,
+        sequences: usize,
+        tokens: usize,
+    ) -> Option<Self> {
+        let capacity = tokens.next_multiple_of(KEYS);
+        let fits = all_bytes(spec, sequences, capacity) <= self.memory.bytes();
+        fits.then_some(Self { memory: self.memory, sequences, capacity })
+    }
+
+    /// What tells apart where it has its keys: sequences, and tokens of each.
+    pub(super) fn shape(&self) -> [usize; 2] {
+        [self.sequences, self.capacity]
     }
 
     /// Keys and values of one layer.
@@ -62,6 +80,11 @@ impl KvCache {
         }
         Ok(())
     }
+}
+
+/// Bytes of all layers.
+fn all_bytes(spec: &ModelSpec, sequences: usize, capacity: usize) -> usize {
+    spec.layers * 2 * side_bytes(spec, sequences, capacity)
 }
 
 /// Bytes of the keys, or of the values, of one layer.

@@ -16,6 +16,11 @@ use freeweights_kernels::matrix::dequantise;
 use freeweights_kernels::norm::rms_norm;
 use freeweights_kernels::rope::RopeTable;
 
+/// Norms every row of `x` by a weight.
+trait Norm: Fn(&[f32], &[f32]) -> Vec<f32> {}
+
+impl<F: Fn(&[f32], &[f32]) -> Vec<f32>> Norm for F {}
+
 /// Rows that the slow arithmetic is asked for.
 const PAIR: usize = 2;
 
@@ -91,12 +96,7 @@ impl CudaDecoder {
     }
 
     /// Biases, norms of heads, rotation.
-    fn turn(
-        &self,
-        layer: &Layer,
-        qkv: &mut [f32],
-        norm: &dyn Fn(&[f32], &[f32]) -> Vec<f32>,
-    ) -> Result<(), ModelError> {
+    fn turn(&self, layer: &Layer, qkv: &mut [f32], norm: &dyn Norm) -> Result<(), ModelError> {
         let (spec, width) = (&self.spec, self.spec.head_dim);
         let (bias, norms) =
             (floats(&layer.qkv_bias)?, [floats(&layer.query_norm)?, floats(&layer.key_norm)?]);

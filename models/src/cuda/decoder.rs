@@ -21,14 +21,17 @@ const PROMPT_ROWS: usize = 8_192;
 /// Rows of which all logits are made at a time.
 const SCORED_ROWS: usize = 128;
 
+/// Positions whose angles are made at once, where the model has as many: a few megabytes.
+const FEWEST_ANGLES: usize = 16_384;
+
 /// Fewest tokens that the KV cache makes room for.
 pub(super) const FEWEST_POSITIONS: usize = 256;
 
 /// A model on a GPU.
 pub struct CudaDecoder {
     pub(super) spec: ModelSpec,
-    /// A step as it was recorded. It goes before the memory that it uses.
-    pub(super) recorded: Option<Recorded>,
+    /// Steps as they were recorded. They go before the memory that they use.
+    pub(super) recorded: Vec<Recorded>,
     pub(super) memory: Option<Workspace>,
     cache: Option<KvCache>,
     angles: Option<Angles>,
@@ -70,7 +73,7 @@ impl CudaDecoder {
         let weights = Weights::load(&gpu, spec, stored, made)?;
         Ok(Self {
             spec: spec.clone(),
-            recorded: None,
+            recorded: Vec::new(),
             memory: None,
             cache: None,
             angles: None,
@@ -130,12 +133,16 @@ impl CudaDecoder {
 
     /// A cache of this size; what the old one holds stays if there is any.
     fn make_cache(&mut self, sequences: usize, tokens: usize) -> Result<(), ModelError> {
-        self.recorded = None;
         if self.lengths.is_empty() {
-            // Nothing is in it: the old memory goes before the new one comes.
-            self.cache = None;
-            self.cache = Some(KvCache::new(&self.gpu, &self.spec, sequences, tokens)?);
+            // Nothing is in it: where the old memory is too small it goes before the new one comes.
+            let old = self.cache.take();
+            self.cache = old.and_then(|old| old.reshaped(&self.spec, sequences, tokens));
+            if self.cache.is_none() {
+                self.recorded.clear();
+                self.cache = Some(KvCache::new(&self.gpu, &self.spec, sequences, tokens)?);
+            }
         } else {
+            self.recorded.clear();
             let cache = KvCache::new(&self.gpu, &self.spec, sequences, tokens)?;
             if let Some(old) = &self.cache {
                 cache.take_over(&*self.gpu, &self.spec, old)?;
@@ -144,7 +151,9 @@ impl CudaDecoder {
         }
         let capacity = self.cache.as_ref().map_or(0, |cache| cache.capacity);
         if self.angles.as_ref().is_none_or(|angles| angles.positions < capacity) {
-            self.angles = Some(angles(&self.gpu, &self.spec, capacity)?);
+            self.recorded.clear();
+            let positions = capacity.max(self.spec.context.min(FEWEST_ANGLES));
+            self.angles = Some(angles(&self.gpu, &self.spec, positions)?);
         }
         Ok(())
     }
@@ -158,7 +167,7 @@ impl CudaDecoder {
                 Some(wanted) => wanted,
             },
         };
-        self.recorded = None;
+        self.recorded.clear();
         self.next = None;
         self.positions_known = false;
         // The old memory goes before the new one comes.
@@ -345,6 +354,16 @@ impl Decoder for CudaDecoder {
         Ok(())
     }
 
+    /// What is behind them is overwritten before it is read again.
+    fn rewind(&mut self, tokens: usize) -> Result<bool, ModelError> {
+        if self.lengths.is_empty() || self.lengths.iter().any(|held| *held < tokens) {
+            return Ok(false);
+        }
+        self.lengths.fill(tokens);
+        (self.ready, self.next, self.positions_known) = (false, None, false);
+        Ok(true)
+    }
+
     fn prefill(&mut self, prompts: &[&[u32]]) -> Result<(), ModelError> {
         self.check_tokens(prompts.iter().copied().flatten())?;
         let added: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
@@ -460,7 +479,9 @@ impl Decoder for CudaDecoder {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.unrecorded.iter().cloned().collect()
+        let peak = self.gpu.allocated_peak() as f64 / 1e9;
+        let allocated = format!("the engine allocated {peak:.3} GB of the GPU's memory at most");
+        self.unrecorded.iter().cloned().chain([allocated]).collect()
     }
 }
 
@@ -468,6 +489,6 @@ impl Drop for CudaDecoder {
     fn drop(&mut self) {
         // What was recorded must go before the memory that it uses, and not while it runs.
         let _ = self.gpu.synchronize();
-        self.recorded = None;
+        self.recorded.clear();
     }
 }

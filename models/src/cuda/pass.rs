@@ -143,28 +143,25 @@ impl Pass<'_> {
         let (spec, memory, rows) = (self.spec, self.memory, self.rows.rows);
         let (normed, gated) = (memory.normed.place(), memory.gated.place());
         let activation = activation(spec);
-        match layer.gate_up.numbers().filter(|_| rows <= MATVEC_ROWS) {
-            Some(piece) => {
-                let step = Matvec {
-                    weight: piece.place(),
-                    x: normed,
-                    out: gated,
-                    sums: Sums::Gated(activation),
-                    rows,
-                    outputs: spec.intermediate,
-                    inputs: spec.hidden,
-                };
-                // SAFETY: as in `run`.
-                unsafe { steps::matvec(self.gpu, step)? };
-            }
-            None => {
-                let both = memory.both.place();
-                self.multiply(&layer.gate_up, normed, both, NumberType::Bf16, rows)?;
-                let inner = spec.intermediate;
-                // SAFETY: as in `run`.
-                unsafe {
-                    steps::gate_multiply(self.gpu, [both, gated], rows, inner, activation)?;
-                }
+        if let Some(piece) = layer.gate_up.numbers().filter(|_| rows <= MATVEC_ROWS) {
+            let step = Matvec {
+                weight: piece.place(),
+                x: normed,
+                out: gated,
+                sums: Sums::Gated(activation),
+                rows,
+                outputs: spec.intermediate,
+                inputs: spec.hidden,
+            };
+            // SAFETY: as in `run`.
+            unsafe { steps::matvec(self.gpu, step)? };
+        } else {
+            let both = memory.both.place();
+            self.multiply(&layer.gate_up, normed, both, NumberType::Bf16, rows)?;
+            let inner = spec.intermediate;
+            // SAFETY: as in `run`.
+            unsafe {
+                steps::gate_multiply(self.gpu, [both, gated], rows, inner, activation)?;
             }
         }
         self.multiply(&layer.down, gated, memory.added.place(), NumberType::Bf16, rows)

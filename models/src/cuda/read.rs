@@ -33,7 +33,7 @@ pub(super) struct Reader<'a> {
     pub(super) gpu: &'a Arc<dyn Gpu>,
     spec: &'a ModelSpec,
     stored: &'a dyn StoredTensors,
-    reader: Box<dyn TensorReader + 'a>,
+    open: Box<dyn TensorReader + 'a>,
     tensors: HashMap<Role, TensorSpec>,
     /// Whether weights are made up on the GPU, and not read.
     made: bool,
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
             gpu,
             spec,
             stored,
-            reader: stored.open().map_err(unreadable)?,
+            open: stored.open().map_err(unreadable)?,
             tensors: tensors_of(spec).into_iter().map(|tensor| (tensor.role, tensor)).collect(),
             made,
             held: HashMap::new(),
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
         row_bytes: usize,
     ) -> Result<Vec<u8>, ModelError> {
         let mut bytes = vec![0; count * row_bytes];
-        self.reader.read(role, (first * row_bytes) as u64, &mut bytes).map_err(unreadable)?;
+        self.open.read(role, (first * row_bytes) as u64, &mut bytes).map_err(unreadable)?;
         let Some(turning) = self.turning(role) else { return Ok(bytes) };
         let mut turned = Vec::with_capacity(bytes.len());
         for row in 0..count {

@@ -8,9 +8,14 @@ use crate::error::ModelError;
 use freeweights_kernels::cuda::{GpuError, Recording};
 use std::sync::Arc;
 
+/// Most steps that are kept: one for each batch and size of a usual sweep.
+const MOST_RECORDED: usize = 32;
+
 /// A step as it was recorded, or is to be.
 pub(super) struct Recorded {
     sequences: usize,
+    /// Of the KV cache: it says where the keys are.
+    cache: [usize; 2],
     /// Tokens that a sequence may have for it.
     keys: usize,
     /// `None` before the second such step, and where the GPU records nothing.
@@ -34,24 +39,29 @@ impl CudaDecoder {
         let longest = self.depth() + 1;
         // One for far longer sequences would split the keys of these into too many parts.
         let most = (4 * longest).max(FEWEST_POSITIONS);
-        let fits =
-            |step: &Recorded| step.sequences == sequences && (longest..=most).contains(&step.keys);
-        match self.recorded.as_ref().filter(|step| fits(step)) {
-            None => {
-                // The first step of a kind is done as it is: drivers load code at its first use,
-                // which a recording may not.
-                let keys = longest.next_power_of_two().max(FEWEST_POSITIONS);
-                self.recorded = Some(Recorded { sequences, keys, steps: None });
-                Ok(self.do_step(keys)?)
+        let cache = self.parts().1.shape();
+        let fits = |step: &Recorded| {
+            (step.sequences, step.cache) == (sequences, cache)
+                && (longest..=most).contains(&step.keys)
+        };
+        let Some(at) = self.recorded.iter().position(fits) else {
+            // The first step of a kind is done as it is: drivers load code at its first use, which a
+            // recording may not.
+            let keys = longest.next_power_of_two().max(FEWEST_POSITIONS);
+            if self.recorded.len() == MOST_RECORDED {
+                self.recorded.remove(0);
             }
-            Some(Recorded { steps: Some(steps), .. }) => Ok(steps.replay()?),
-            Some(&Recorded { keys, .. }) => {
-                let Some(steps) = self.record(keys)? else { return Ok(self.do_step(keys)?) };
-                steps.replay()?;
-                self.recorded = Some(Recorded { sequences, keys, steps: Some(steps) });
-                Ok(())
-            }
+            self.recorded.push(Recorded { sequences, cache, keys, steps: None });
+            return Ok(self.do_step(keys)?);
+        };
+        if let Some(steps) = &self.recorded[at].steps {
+            return Ok(steps.replay()?);
         }
+        let keys = self.recorded[at].keys;
+        let Some(steps) = self.record(keys)? else { return Ok(self.do_step(keys)?) };
+        steps.replay()?;
+        self.recorded[at].steps = Some(steps);
+        Ok(())
     }
 
     /// Records a step. What cannot be recorded is done step by step, and said.

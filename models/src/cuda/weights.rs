@@ -131,9 +131,8 @@ impl Weights {
             // A step reads the blocks, and single rows of the table.
             Matrix::read(&mut reader, &[Role::Embedding])?
         };
-        let held = reader.held;
         gpu.synchronize()?;
-        Ok(Self { embedding, layers, output_norm, head, held })
+        Ok(Self { embedding, layers, output_norm, head, held: reader.held })
     }
 
     /// Whether any matrix is in blocks.
