@@ -59,6 +59,11 @@ fn of_cpus(args: &BenchArgs, host: &mut Host) -> Option<Part> {
     }
 }
 
+/// Describes the GPUs among some devices.
+pub fn describe_gpus(devices: &[String], host: &mut Host) {
+    of_gpus(devices, host, &mut Vec::new());
+}
+
 /// The GPUs of the run; the driver is not asked where none is used.
 fn of_gpus(devices: &[String], host: &mut Host, parts: &mut Vec<Part>) -> Vec<GpuInUse> {
     let devices: Vec<(&String, u32)> = devices
