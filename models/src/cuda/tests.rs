@@ -210,7 +210,7 @@ fn made_up_weights_spread_like_trained_ones_and_logits_are_numbers() {
 #[test]
 fn a_recorded_step_says_bit_for_bit_what_launched_ones_say() {
     let Some(gpu) = emulation() else { return };
-    let Some((recorder, replays)) = recorder::Recorder::new() else { return };
+    let Some((recorder, replays)) = recorder::Recorder::open() else { return };
     let folder = tempfile::tempdir().unwrap();
     // The first step of a kind is launched, the others are replayed. From 250 tokens on: at 257 the
     // cache grows, and what was recorded is gone: 5 of 6, and 5 of 6 again. The second time all 12.
@@ -220,26 +220,26 @@ fn a_recorded_step_says_bit_for_bit_what_launched_ones_say() {
         let id = model(folder.path(), "Qwen3ForCausalLM", quant);
         let load = |gpu: &Arc<dyn Gpu>| load_cuda(&id, None, Arc::clone(gpu), true, &Quiet);
         let mut launched = load(&gpu).unwrap().decoder;
-        let mut recorded = load(&recorder).unwrap().decoder;
+        let mut replayed = load(&recorder).unwrap().decoder;
         let before = replays.load(Ordering::Relaxed);
         let text = [tokens(held, 1), tokens(held - 3, 2)];
         let prompts: Vec<&[u32]> = text.iter().map(Vec::as_slice).collect();
         let mut picked = Vec::new();
         for _ in 0..2 {
-            for decoder in [&mut launched, &mut recorded] {
+            for decoder in [&mut launched, &mut replayed] {
                 decoder.reset().unwrap();
                 decoder.prefill(&prompts).unwrap();
             }
             for step in 0..steps {
                 launched.greedy(&mut picked).unwrap();
-                recorded.greedy(&mut picked).unwrap();
+                replayed.greedy(&mut picked).unwrap();
                 if step == 2 {
                     picked = vec![3, 69];
                 }
-                for decoder in [&mut launched, &mut recorded] {
+                for decoder in [&mut launched, &mut replayed] {
                     decoder.step(&picked).unwrap();
                 }
-                assert_eq!(launched.logits().unwrap(), recorded.logits().unwrap(), "{step}");
+                assert_eq!(launched.logits().unwrap(), replayed.logits().unwrap(), "{step}");
             }
         }
         assert_eq!(replays.load(Ordering::Relaxed) - before, expected, "{quant}");
@@ -248,7 +248,7 @@ fn a_recorded_step_says_bit_for_bit_what_launched_ones_say() {
 
 #[test]
 fn what_was_recorded_for_a_batch_is_there_when_its_turn_comes_again() {
-    let Some((recorder, replays)) = recorder::Recorder::new() else { return };
+    let Some((recorder, replays)) = recorder::Recorder::open() else { return };
     let folder = tempfile::tempdir().unwrap();
     let id = model(folder.path(), "LlamaForCausalLM", Quant::Bf16);
     let mut decoder = load_cuda(&id, None, recorder, true, &Quiet).unwrap().decoder;

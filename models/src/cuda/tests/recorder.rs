@@ -44,12 +44,12 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// The recorder, and how often anything of it was replayed; `None` without a compiler.
-    pub(super) fn new() -> Option<(Arc<dyn Gpu>, Arc<AtomicUsize>)> {
+    pub(super) fn open() -> Option<(Arc<dyn Gpu>, Arc<AtomicUsize>)> {
         let gpu = Arc::new(Emulation::new().ok()?);
         let replays = Arc::new(AtomicUsize::new(0));
         let under_way = Mutex::new(None);
-        let recorder = Self { gpu, under_way, replays: Arc::clone(&replays) };
-        Some((Arc::new(recorder), replays))
+        let gpu = Self { gpu, under_way, replays: Arc::clone(&replays) };
+        Some((Arc::new(gpu), replays))
     }
 
     fn take(&self, call: Call) -> Result<(), GpuError> {
