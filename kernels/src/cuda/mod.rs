@@ -1,10 +1,10 @@
 //! Kernels for NVIDIA GPUs, and what calls them.
 //!
-//! - [`Gpu`]: a place where kernels run: an NVIDIA GPU ([`Device`], under the feature `cuda`), or
+//! - [`Gpu`]: a place where kernels run: an NVIDIA GPU (`Device`, under the feature `cuda`), or
 //!   this CPU ([`Emulation`]), which runs the same sources for tests.
 //! - [`steps`]: each step of a model as one call: it chooses the shape of the launch.
 //! - [`parity`]: every kernel beside its slow twin, over odd shapes, for either place.
-//! - [`measure_ceilings`]: what a GPU could do at best, under the feature `cuda`.
+//! - `measure_ceilings`: what a GPU could do at best, under the feature `cuda`.
 //!
 //! The sources are in `kernels/cuda`; nvcc compiles them under the feature, and nothing does without.
 //!
