@@ -9,6 +9,7 @@
 //!   together; [`shared`]: the numbers they write in turns.
 //! - [`attention`]: a cache of keys and values, and attention over it.
 //! - [`norm`], [`rope`], [`gate`]: the small steps between products.
+//! - [`cuda`]: the same steps on NVIDIA GPUs.
 //!
 //! Every fast inner loop sits beside a slow, obvious reference twin, and a test asserts them
 //! together.
@@ -20,6 +21,7 @@
 
 pub mod attention;
 pub mod ceilings;
+pub mod cuda;
 pub mod dense;
 #[cfg(target_arch = "x86_64")]
 mod exp;

@@ -72,6 +72,15 @@ pub trait Decoder: Send {
         Err(ModelError::BadCall { reason: "this engine keeps no state".into() })
     }
 
+    /// Forgets what each sequence has behind its first `tokens` tokens, and its logits: a prefill has to
+    /// follow. `false`, and nothing changes, where a sequence has fewer or the engine cannot.
+    ///
+    /// # Errors
+    /// [`ModelError`] of the engine.
+    fn rewind(&mut self, _tokens: usize) -> Result<bool, ModelError> {
+        Ok(false)
+    }
+
     /// The share of a layer's experts that the steps since the last prefill read, mean over layers
     /// and steps; `None` without experts or steps, or where the engine does not count.
     fn experts_read(&self) -> Option<f64> {
@@ -157,6 +166,11 @@ pub trait Decoder: Send {
     /// [`ModelError`] of the engine.
     fn check(&mut self, _batch: usize) -> Result<Option<f64>, ModelError> {
         Ok(None)
+    }
+
+    /// What its user should know of how it runs, where that is not as it should be.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Starts to count where the time goes, from nothing, or stops. Engines that cannot do nothing.

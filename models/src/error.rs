@@ -1,5 +1,6 @@
 //! What can go wrong between an id and a decoder. Each message ends in the next action.
 
+use freeweights_kernels::cuda::GpuError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -112,6 +113,22 @@ pub enum ModelError {
         /// What contradicts what.
         reason: String,
     },
+    /// A GPU has too little memory.
+    #[error("the GPU is out of memory{}; use a smaller batch, depth or model", asked(*wanted, *free))]
+    GpuMemory {
+        /// Bytes that were asked for, where that is known.
+        wanted: Option<usize>,
+        /// Bytes that were free then.
+        free: Option<usize>,
+    },
+    /// A GPU, its driver or its libraries failed.
+    #[error(
+        "the GPU failed: {reason}; `freeweights verify --kernels` says whether it runs the kernels"
+    )]
+    Gpu {
+        /// What was done, and what came of it.
+        reason: String,
+    },
     /// A model for which the kernels have no code.
     #[error("the fused engine cannot run this model: {reason}; run it with --engine candle")]
     NotFused {
@@ -215,7 +232,19 @@ pub enum ModelError {
     Interrupted,
     /// The inference library failed.
     #[error("candle: {}", first_line(.0))]
-    Candle(#[from] candle_core::Error),
+    Candle(#[source] candle_core::Error),
+}
+
+/// What was asked for and what there was, as far as either is known.
+fn asked(wanted: Option<usize>, free: Option<usize>) -> String {
+    let amount = |bytes: usize| format!("{:.1} MB", bytes as f64 / 1e6);
+    match (wanted, free) {
+        (None, _) => String::new(),
+        (Some(wanted), None) => format!(": {} asked for", amount(wanted)),
+        (Some(wanted), Some(free)) => {
+            format!(": {} asked for, {} free", amount(wanted), amount(free))
+        }
+    }
 }
 
 /// The first line of an error of candle, which may carry a backtrace below.
@@ -231,4 +260,52 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Stri
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// The error of a GPU, for users.
+impl From<GpuError> for ModelError {
+    fn from(error: GpuError) -> Self {
+        match error {
+            GpuError::OutOfMemory { wanted, free } => {
+                Self::GpuMemory { wanted: Some(wanted), free }
+            }
+            GpuError::Failed { .. } => Self::Gpu { reason: error.to_string() },
+        }
+    }
+}
+
+/// candle tells that a GPU is full in words only.
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        let text = error.to_string();
+        let full = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
+        if full.iter().any(|sign| text.contains(sign)) {
+            return Self::GpuMemory { wanted: None, free: None };
+        }
+        Self::Candle(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_gpu_is_told_from_other_failures_whoever_notices_it() {
+        let of_candle = |text: &str| {
+            let text = text.to_owned();
+            ModelError::from(candle_core::Error::Cuda(text.into())).to_string()
+        };
+        // As cudarc's errors come through candle.
+        let full = r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#;
+        let advice = "use a smaller batch, depth or model";
+        assert_eq!(of_candle(full), format!("the GPU is out of memory; {advice}"));
+        let lost = r#"DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access")"#;
+        assert!(of_candle(lost).starts_with("candle: "), "{}", of_candle(lost));
+        let ours = GpuError::OutOfMemory { wanted: 2_500_000, free: Some(1_000_000) };
+        assert_eq!(
+            ModelError::from(ours).to_string(),
+            format!("the GPU is out of memory: 2.5 MB asked for, 1.0 MB free; {advice}")
+        );
+    }
 }

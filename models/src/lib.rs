@@ -7,6 +7,7 @@
 //! Not here: timing, prompts as benchmarks see them, chat templates, sampling beyond the greedy
 //! pick.
 
+mod cuda;
 mod decoder;
 mod device;
 mod error;
@@ -28,13 +29,14 @@ mod tensors;
 mod tokenizer;
 mod write;
 
-pub use candle_core::Device;
+pub use candle_core::{Device, DeviceLocation};
+pub use cuda::CudaDecoder;
 pub use decoder::{Decoder, MemoryUse};
-pub use device::open_device;
+pub use device::{EMULATED, open_device, open_gpu};
 pub use error::{ModelError, nearest};
 pub use fused::{FusedDecoder, FusedOptions};
 pub use kv_state::KvState;
-pub use load::{Loaded, ModelInfo, Origin, inspect, load, load_fused, sha256_of};
+pub use load::{Loaded, ModelInfo, Origin, inspect, load, load_cuda, load_fused, sha256_of};
 pub use model_id::ModelId;
 pub use nmse::{nmse, squares};
 pub use preset::{PRESETS, Preset};

@@ -1,5 +1,6 @@
 //! From a [`ModelId`] to a decoder in memory.
 
+use crate::cuda::CudaDecoder;
 use crate::decoder::Decoder;
 use crate::error::ModelError;
 use crate::families::{self, Family};
@@ -17,9 +18,11 @@ use crate::tensors::{Part, Role, tensors_of};
 use crate::tokenizer::TextTokenizer;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
+use freeweights_kernels::cuda::Gpu;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where weights come from, and whether they were ever trained.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +121,28 @@ pub fn load_fused(
 ) -> Result<Loaded, ModelError> {
     let Ready { info, stored, tokenizer } = ready(id, quant, progress)?;
     let decoder = FusedDecoder::load(&info.spec, stored.as_ref(), options)?;
+    Ok(Loaded { decoder: Box::new(decoder), info, tokenizer })
+}
+
+/// Loads a model into the fused engine on a GPU, its matrices quantised to `quant` on the way where
+/// one is given. With `made` the weights of a dummy are made up on the GPU, in seconds whatever their
+/// size; they are then other numbers than those that every other engine has under that name.
+///
+/// # Errors
+/// As [`load_fused`]; [`ModelError::GpuMemory`] if the weights do not fit.
+pub fn load_cuda(
+    id: &ModelId,
+    quant: Option<Quant>,
+    gpu: Arc<dyn Gpu>,
+    made: bool,
+    progress: &dyn Progress,
+) -> Result<Loaded, ModelError> {
+    let Ready { mut info, stored, tokenizer } = ready(id, quant, progress)?;
+    if !is_quantised(stored.as_ref()) {
+        info.quant = DType::BF16.as_str().into();
+    }
+    let made = made && info.origin == Origin::Dummy;
+    let decoder = CudaDecoder::load(&info.spec, stored.as_ref(), gpu, made)?;
     Ok(Loaded { decoder: Box::new(decoder), info, tokenizer })
 }
 

@@ -54,7 +54,11 @@ fn summary(suite: &Suite, whole: (Seconds, Seconds), speeds: Speeds, assumed: bo
     )
 }
 
+/// What a model takes in the memory of this machine; `None` on a device with memory of its own.
 fn footprint(subject: &Subject, suite: &Suite) -> Option<Footprint> {
+    if subject.device != "cpu" {
+        return None;
+    }
     let engine = suite.in_process(subject.engine)?;
     Some(Footprint::of(engine, subject.info.as_ref()?, suite.quant))
 }

@@ -92,6 +92,9 @@ impl Keeper<'_> {
         self.run_cases(&mut ready.engine, ready.prompt_tokens)?;
         show_profile(&ready.engine);
         note_kept(&ready.engine);
+        for note in ready.engine.notes() {
+            print::note(&note);
+        }
         if self.args.show_text {
             let prompt = self.suite.prompt.as_deref().unwrap_or_default();
             show_text(prompt, self.args.format, &ready.engine, ready.tokenizer.as_ref().ok())?;
@@ -227,7 +230,7 @@ impl Keeper<'_> {
     ) -> anyhow::Result<()> {
         let info = EngineInfo {
             engine: engine.name().into(),
-            engine_version: Some(engine.version()),
+            engine_version: Some(engine.version_on(&subject.device)),
             device: subject.device.clone(),
             threads: None,
             model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },
@@ -257,10 +260,11 @@ fn note_sampling(sampler: &Sampler, began: Seconds, cost: (u64, Seconds)) {
 fn note_kept(engine: &LocalEngine) {
     let (bytes, restored) = engine.kept();
     if restored > 0 {
-        print::note(&format!(
-            "depths were filled once and put back {restored} times; the kept states take {} of the resident memory",
-            bytes.human()
-        ));
+        let kept = match bytes.get() {
+            0 => "nothing was kept beside the KV cache for that".into(),
+            _ => format!("the kept states take {} of the resident memory", bytes.human()),
+        };
+        print::note(&format!("depths were filled once and put back {restored} times; {kept}"));
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use freeweights_measure::condition::warnings;
 use freeweights_measure::{
     Case, DoesNotFit, Footprint, InProcess, RunContext, available_memory, capture_host, fit,
-    measure_ceilings,
+    measure_ceilings, measure_device_ceilings,
 };
 use freeweights_models::{
     FusedDecoder, ModelError, ModelId, ModelInfo, inspect, open_device, sha256_of,
@@ -113,7 +113,8 @@ pub fn open(args: &BenchArgs) -> anyhow::Result<Opened> {
     };
     match earlier.and_then(|_| host_of(&path)) {
         Some(described) => host = described,
-        None => measure_what_it_can(&mut host, args, &suite),
+        None if args.no_ceilings => {}
+        None => measure_what_it_can(&mut host, &suite, &folder)?,
     }
     let context = RunContext { run_id, build, host, seed: suite.seed };
     Ok(Opened { suite, subjects, folder, context, started_at, kept })
@@ -168,11 +169,31 @@ fn host_of(path: &Path) -> Option<Host> {
     serde_json::from_str(&std::fs::read_to_string(path.join("host.json")).ok()?).ok()
 }
 
-fn measure_what_it_can(host: &mut Host, args: &BenchArgs, suite: &Suite) {
-    if !args.no_ceilings {
-        let _spinner = Progress::spinner("measuring the ceilings of this machine");
-        host.ceilings = Some(measure_ceilings(suite.threads));
+/// The ceilings of the CPUs and of each GPU of the run; of GPUs a file keeps every sample.
+fn measure_what_it_can(host: &mut Host, suite: &Suite, folder: &RunFolder) -> anyhow::Result<()> {
+    let _spinner = Progress::spinner("measuring the ceilings of this machine");
+    host.ceilings = Some(measure_ceilings(suite.threads));
+    let mut gpus: Vec<&String> = Vec::new();
+    for device in suite.device.iter().filter(|device| device.starts_with("cuda")) {
+        if gpus.contains(&device) {
+            continue;
+        }
+        gpus.push(device);
+        match measure_device_ceilings(device) {
+            Ok(found) => {
+                let name = format!("ceilings-{}.json", device.replace(':', "-"));
+                let text = serde_json::to_string_pretty(&found.details)?;
+                folder.write_file(&name, &format!("{text}\n"))?;
+                host.device_ceilings.push(found.ceilings);
+            }
+            // Its cases can run all the same; their shares stay empty.
+            Err(error) => {
+                print::note(&format!("no ceilings of {device}: {error}"));
+                host.notes.push(format!("the ceilings of {device} could not be measured"));
+            }
+        }
     }
+    Ok(())
 }
 
 fn sha256_of_text(path: &Path) -> anyhow::Result<String> {

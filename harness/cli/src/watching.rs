@@ -59,6 +59,11 @@ fn of_cpus(args: &BenchArgs, host: &mut Host) -> Option<Part> {
     }
 }
 
+/// Describes the GPUs among some devices.
+pub fn describe_gpus(devices: &[String], host: &mut Host) {
+    of_gpus(devices, host, &mut Vec::new());
+}
+
 /// The GPUs of the run; the driver is not asked where none is used.
 fn of_gpus(devices: &[String], host: &mut Host, parts: &mut Vec<Part>) -> Vec<GpuInUse> {
     let devices: Vec<(&String, u32)> = devices
@@ -84,6 +89,8 @@ fn of_gpus(devices: &[String], host: &mut Host, parts: &mut Vec<Part>) -> Vec<Gp
             Ok(index) => {
                 let mut facts = gpus.facts(index);
                 facts.device = Some(device.clone());
+                // A run that goes on has described it before.
+                host.gpus.retain(|gpu| gpu.device.as_ref() != Some(device));
                 host.gpus.push(facts);
                 parts.extend(of_gpu(&gpus, index, device));
                 in_use.push(GpuInUse { gpus: Arc::clone(&gpus), index, device: device.clone() });

@@ -81,11 +81,13 @@ impl Climb {
 mod tests {
     use super::*;
     use crate::case::Prompts;
-    use crate::engine::{EngineError, Timing};
+    use crate::case_run::CaseResult;
+    use crate::engine::Timing;
     use crate::instruments::Unwatched;
     use crate::observer::Silent;
     use crate::runner::{RunOptions, Work, resume};
     use crate::scripted::ScriptedEngine;
+    use freeweights_models::ModelError;
     use freeweights_record::units::Seconds;
     use std::sync::atomic::AtomicBool;
 
@@ -95,7 +97,8 @@ mod tests {
     fn engine(most: u32, step: fn(f64) -> f64) -> ScriptedEngine {
         ScriptedEngine::new(move |case, _| {
             if case.batch > most {
-                return Err(EngineError::Scripted("out of memory".into()));
+                let free = Some(1_000_000);
+                return Err(ModelError::GpuMemory { wanted: Some(2_000_000), free }.into());
             }
             let gap = Seconds::new(step(f64::from(case.batch)));
             let zero = Seconds::new(0.0);
@@ -104,17 +107,27 @@ mod tests {
     }
 
     fn climb(engine: &mut ScriptedEngine, ladder: Ladder) -> Vec<(u32, Status)> {
+        climbed(engine, ladder).iter().map(|result| (result.case.batch, result.status)).collect()
+    }
+
+    fn climbed(engine: &mut ScriptedEngine, ladder: Ladder) -> Vec<CaseResult> {
         let work = Work { cases: Vec::new(), ladders: vec![ladder] };
         let (options, stop) = (RunOptions::default(), AtomicBool::new(false));
-        let results = resume(engine, work, &options, &mut Unwatched, &stop, &mut Silent).unwrap();
-        results.iter().map(|result| (result.case.batch, result.status)).collect()
+        resume(engine, work, &options, &mut Unwatched, &stop, &mut Silent).unwrap()
     }
 
     #[test]
     fn it_doubles_until_memory_ends_it_and_records_that_once() {
-        let ended = climb(&mut engine(5, |_| 1.0), Ladder::fresh(FIRST, None));
+        let results = climbed(&mut engine(5, |_| 1.0), Ladder::fresh(FIRST, None));
+        let ended: Vec<_> = results.iter().map(|r| (r.case.batch, r.status)).collect();
         let (ok, failed) = (Status::Ok, Status::Failed);
         assert_eq!(ended, [(1, ok), (2, ok), (4, ok), (8, failed)]);
+        assert_eq!(
+            results[3].error.as_deref(),
+            Some(
+                "the GPU is out of memory: 2.0 MB asked for, 1.0 MB free; use a smaller batch, depth or model"
+            )
+        );
     }
 
     #[test]

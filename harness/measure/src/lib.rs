@@ -37,7 +37,7 @@ pub mod verify;
 pub use begun::{Begun, end_of};
 pub use case::{Case, Grid, Prompts};
 pub use case_run::{CaseFacts, CaseResult};
-pub use ceilings::{CeilingOptions, measure_ceilings};
+pub use ceilings::{CeilingOptions, OfDevice, measure_ceilings, measure_device_ceilings};
 pub use engine::{Check, Engine, EngineError, EngineInfo, ModelFacts, Timing};
 pub use estimate::{Estimate, Speeds};
 pub use fit::{DoesNotFit, Footprint, fit};

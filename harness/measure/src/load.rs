@@ -8,8 +8,9 @@ use crate::reading::Reading;
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::Isa;
 use freeweights_models::{
-    CANDLE_VERSION, Device, FusedOptions, Loaded, ModelError, ModelId, Origin, Progress, Quant,
-    Quiet, TextTokenizer, inspect, load, load_fused, open_device, sha256_of,
+    CANDLE_VERSION, Device, DeviceLocation, FusedOptions, Loaded, ModelError, ModelId, Origin,
+    Progress, Quant, Quiet, TextTokenizer, inspect, load, load_cuda, load_fused, open_device,
+    open_gpu, sha256_of,
 };
 use freeweights_record::Weights;
 use freeweights_record::units::{Bytes, Seconds};
@@ -19,9 +20,9 @@ use std::time::Instant;
 /// What runs a model in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InProcess {
-    /// Kernels of our own, on the CPU.
+    /// Kernels of our own, on the CPU or on an NVIDIA GPU.
     Fused {
-        /// Instructions to use; the best of this CPU without it.
+        /// Instructions to use; the best of this CPU without it. A GPU has its own.
         isa: Option<Isa>,
         /// Data type of the KV cache.
         kv: KvType,
@@ -65,6 +66,17 @@ impl InProcess {
         }
     }
 
+    /// As [`Self::version`], on a device: what is not a CPU has no such instructions.
+    #[must_use]
+    pub fn version_on(self, device: &str) -> String {
+        match (self, device.split(':').next()) {
+            (Self::Fused { .. }, Some(kind)) if kind != "cpu" => {
+                format!("{} {kind}", env!("CARGO_PKG_VERSION"))
+            }
+            _ => self.version(),
+        }
+    }
+
     /// As in the column `engine_version`; with the instructions that the kernels use.
     #[must_use]
     pub fn version(self) -> String {
@@ -90,7 +102,11 @@ pub fn load_decoder(
 ) -> Result<Loaded, ModelError> {
     match engine {
         InProcess::Candle => load(model, quant, device, &Quiet),
-        InProcess::Fused { .. } if !device.is_cpu() => Err(only_on_the_cpu(device)),
+        // A check is made over the weights that other engines have under that name.
+        InProcess::Fused { .. } if device.is_cuda() => {
+            load_cuda(model, quant, open_gpu(&name_of(device))?, false, &Quiet)
+        }
+        InProcess::Fused { .. } if !device.is_cpu() => Err(not_on_this_device(device)),
         InProcess::Fused { isa, kv, pinned } => {
             let isa = isa.unwrap_or_else(Isa::best);
             load_fused(model, quant, FusedOptions { threads, isa, kv, pinned }, &Quiet)
@@ -98,9 +114,30 @@ pub fn load_decoder(
     }
 }
 
-fn only_on_the_cpu(device: &Device) -> ModelError {
-    let reason = "the fused engine runs on the CPU; give --engine candle for this device".into();
-    ModelError::Device { device: format!("{:?}", device.location()), reason }
+fn not_on_this_device(device: &Device) -> ModelError {
+    let reason =
+        "the fused engine runs on CPUs and NVIDIA GPUs; give --engine candle for this device"
+            .into();
+    ModelError::Device { device: name_of(device), reason }
+}
+
+/// As users write it.
+fn name_of(device: &Device) -> String {
+    match device.location() {
+        DeviceLocation::Cpu => "cpu".into(),
+        DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+    }
+}
+
+/// Loads a model to time it: a dummy's weights are made up where they are used.
+fn load_timed(request: &LoadRequest) -> Result<Loaded, ModelError> {
+    if request.device.starts_with("cuda") && request.engine.name() == "fused" {
+        let gpu = open_gpu(&request.device)?;
+        return load_cuda(&request.model, request.quant, gpu, true, &Quiet);
+    }
+    let device = open_device(&request.device)?;
+    load_decoder(request.engine, &request.model, request.quant, &device, request.threads)
 }
 
 /// An engine ready to measure.
@@ -123,7 +160,6 @@ pub struct Ready {
 /// # Errors
 /// [`ModelError`]; the message ends in the next action.
 pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Ready, ModelError> {
-    let device = open_device(&request.device)?;
     let found = inspect(&request.model, progress)?;
     let sha256 = match &request.sha256 {
         Some(known) => Some(known.clone()),
@@ -131,8 +167,7 @@ pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Rea
     };
 
     let (before, mark, started) = (resident_memory(), HighWater::begin(), Instant::now());
-    let loaded =
-        load_decoder(request.engine, &request.model, request.quant, &device, request.threads)?;
+    let loaded = load_timed(request)?;
     let took = Seconds::from_duration(started.elapsed());
     let rss_weights = resident_memory()
         .zip(before)
@@ -163,7 +198,7 @@ pub fn load_engine(request: &LoadRequest, progress: &dyn Progress) -> Result<Rea
     };
     let engine_info = EngineInfo {
         engine: request.engine.name().into(),
-        engine_version: Some(request.engine.version()),
+        engine_version: Some(request.engine.version_on(&request.device)),
         device: request.device.clone(),
         threads: u32::try_from(request.threads.get()).ok(),
         model: facts,

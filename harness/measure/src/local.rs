@@ -25,6 +25,9 @@ pub struct LocalEngine {
     info: EngineInfo,
     reading: Reading,
     prefixes: Prefixes,
+    /// The case that the KV cache was filled for, and how often it was only rewound.
+    filled: Option<Case>,
+    rewound: u64,
     started: Instant,
     /// What its clock showed when it started.
     clock: Seconds,
@@ -45,6 +48,8 @@ impl LocalEngine {
             info,
             reading,
             prefixes: Prefixes::default(),
+            filled: None,
+            rewound: 0,
             started: Instant::now(),
             clock: Seconds::new(0.0),
             last_output: Vec::new(),
@@ -53,10 +58,11 @@ impl LocalEngine {
         }
     }
 
-    /// Memory that kept KV states take now, and how often one was put back in place of a fill.
+    /// Memory that kept KV states take now, and how often one was put back, or the cache rewound, in
+    /// place of a fill.
     #[must_use]
     pub fn kept(&self) -> (Bytes, u64) {
-        (self.prefixes.bytes(), self.prefixes.restored())
+        (self.prefixes.bytes(), self.prefixes.restored() + self.rewound)
     }
 
     /// Has the clock show this now: the time since the run began.
@@ -75,6 +81,12 @@ impl LocalEngine {
         self.decoder.set_profiling(on);
     }
 
+    /// What its user should know of how it runs.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.decoder.notes()
+    }
+
     /// Each operation and the time spent in it; empty without profiling.
     #[must_use]
     pub fn profile(&self) -> Vec<(&'static str, Duration)> {
@@ -84,6 +96,12 @@ impl LocalEngine {
     /// Fills the cache up to the depth of the case, untimed: with the same tokens in every
     /// repetition, so that what was kept of an earlier one can be put back.
     fn fill(&mut self, case: &Case) -> Result<(), ModelError> {
+        // What stands in front of a prompt depends on the case alone.
+        let again = self.filled.take() == Some(*case) && case.depth > 0;
+        if again && self.decoder.rewind(case.depth as usize)? {
+            (self.filled, self.rewound) = (Some(*case), self.rewound + 1);
+            return self.decoder.synchronize();
+        }
         self.decoder.reset()?;
         let held = usize::try_from(case.tokens_held()).unwrap_or(usize::MAX);
         self.decoder.reserve(case.batch as usize, held)?;
@@ -97,6 +115,7 @@ impl LocalEngine {
                 self.prefixes.keep(self.decoder.as_mut(), case, free)?;
             }
         }
+        self.filled = Some(*case);
         self.decoder.synchronize()
     }
 }

@@ -189,9 +189,12 @@ fn bits_per_weight(bytes: Option<Bytes>, params: Option<u64>) -> Option<BitsPerW
 
 /// How close the medians come to what the machine was seen to do.
 fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
-    let Some(ceilings) = &host.ceilings else { return };
+    let Some(ceilings) = host.ceilings_of(&record.device) else { return };
     record.ceiling_read_bytes_per_s = Some(ceilings.read_bytes_per_s);
-    record.ceiling_flops_per_s = Some(ceilings.f32_flops_per_s);
+    // A GPU is asked for bf16: that is what it is sold by. On a CPU every engine has f32.
+    let of_gpu = ceilings.bf16_flops_per_s.filter(|_| &*record.device != "cpu");
+    let peak = of_gpu.unwrap_or(ceilings.f32_flops_per_s);
+    record.ceiling_flops_per_s = Some(peak);
     let counted = result.samples.iter().filter(|sample| !sample.warmup);
     let (mut gaps, mut prefills): (Vec<Seconds>, Vec<Seconds>) = (Vec::new(), Vec::new());
     for sample in counted {
@@ -207,7 +210,7 @@ fn against_ceilings(record: &mut Record, result: &CaseResult, host: &Host) {
         .facts
         .prefill_flops
         .zip(stats::median(&prefills).ok())
-        .map(|(flops, time)| metric::prefill_mfu(flops, time, ceilings.f32_flops_per_s));
+        .map(|(flops, time)| metric::prefill_mfu(flops, time, peak));
 }
 
 #[cfg(test)]
@@ -215,7 +218,7 @@ mod tests {
     use super::*;
     use crate::{Engine, Grid, RunOptions, ScriptedEngine, Silent, Unwatched, run};
     use freeweights_record::Status;
-    use freeweights_record::host::Ceilings;
+    use freeweights_record::host::{Ceilings, DeviceCeilings};
     use freeweights_record::units::{BytesPerSecond, FlopsPerSecond, TokensPerSecond};
     use std::sync::atomic::AtomicBool;
 
@@ -259,6 +262,61 @@ mod tests {
         assert!((record.prefill_mfu.unwrap().get() - 0.08).abs() < 1e-12);
         assert_eq!(record.bits_per_weight, Some(BitsPerWeight::new(32.0)));
         assert_eq!((record.idle_w, record.decode_j_per_token), (None, None));
+    }
+
+    #[test]
+    fn on_a_gpu_shares_are_of_its_own_memory_and_of_its_bf16_peak() {
+        let ceilings = |read: f64, bf16: Option<f64>| Ceilings {
+            threads: 1,
+            read_bytes_per_s: BytesPerSecond::new(read),
+            f32_flops_per_s: FlopsPerSecond::new(5e13),
+            bf16_flops_per_s: bf16.map(FlopsPerSecond::new),
+            int8_ops_per_s: None,
+        };
+        let gpu = DeviceCeilings {
+            device: "cuda:0".into(),
+            ceilings: ceilings(4e12, Some(8e14)),
+            fp8_flops_per_s: None,
+        };
+        let host = Host {
+            ceilings: Some(ceilings(1e9, None)),
+            device_ceilings: vec![gpu],
+            ..Host::default()
+        };
+        let of = |device: &str| {
+            let mut record = Record { device: device.into(), ..Record::default() };
+            let sample = freeweights_record::Sample {
+                prefill: Seconds::new(0.5),
+                ttft: Seconds::new(0.5),
+                gaps: vec![Seconds::new(0.01)],
+                ..Default::default()
+            };
+            let result = CaseResult {
+                case: crate::Case {
+                    isl: 1,
+                    osl: 2,
+                    depth: 0,
+                    batch: 1,
+                    prompts: crate::Prompts::Random,
+                },
+                samples: vec![sample],
+                steady: true,
+                status: Status::Ok,
+                error: None,
+                facts: crate::CaseFacts {
+                    decode_bytes_per_step: Some(Bytes::new(16_000_000_000)),
+                    prefill_flops: Some(freeweights_record::units::Flops::new(2e14)),
+                    ..crate::CaseFacts::default()
+                },
+            };
+            against_ceilings(&mut record, &result, &host);
+            (record.decode_mbu.map(Fraction::get), record.prefill_mfu.map(Fraction::get))
+        };
+        // 16 GB in 10 ms of 4 TB/s; 2e14 operations in half a second of 8e14
+        let (mbu, mfu) = of("cuda:0");
+        assert!((mbu.unwrap() - 0.4).abs() < 1e-12 && (mfu.unwrap() - 0.5).abs() < 1e-12);
+        // What was measured of the CPUs says nothing of another GPU.
+        assert_eq!(of("cuda:1"), (None, None));
     }
 
     #[test]

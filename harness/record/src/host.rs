@@ -33,8 +33,10 @@ pub struct Host {
     pub virtualised: Option<bool>,
     /// Load average over one minute when the run began.
     pub load_average_1m: Option<f64>,
-    /// What the machine was measured to be able to do.
+    /// What the machine was measured to be able to do: its CPUs.
     pub ceilings: Option<Ceilings>,
+    /// What each GPU of the run was measured to be able to do.
+    pub device_ceilings: Vec<DeviceCeilings>,
     /// Driver of the clocks: `intel_pstate`, `amd-pstate-epp`.
     pub scaling_driver: Option<String>,
     /// Whether clocks may rise beyond the nominal one.
@@ -158,6 +160,16 @@ impl Host {
         parts.filter(|parts| !parts.is_empty()).map(|parts| parts.into_iter().sum())
     }
 
+    /// Ceilings of the device that does the work of a case.
+    #[must_use]
+    pub fn ceilings_of(&self, device: &str) -> Option<&Ceilings> {
+        if device == "cpu" {
+            return self.ceilings.as_ref();
+        }
+        let own = self.device_ceilings.iter().find(|own| own.device == device);
+        own.map(|own| &own.ceilings)
+    }
+
     fn parts<'a>(&'a self, device: &'a str) -> impl Iterator<Item = &'a EnergyPart> {
         self.energy.iter().filter(move |part| part.takes_part(device))
     }
@@ -169,6 +181,17 @@ impl EnergyPart {
     pub fn takes_part(&self, device: &str) -> bool {
         self.device.as_deref().is_none_or(|own| own == device)
     }
+}
+
+/// Ceilings of a device that is no CPU, measured in this run: the best of several passes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceCeilings {
+    /// The device: `cuda:0`.
+    pub device: String,
+    /// Its own memory, and its matrix units in dense bf16 and int8; one host thread.
+    pub ceilings: Ceilings,
+    /// Dense products of fp8; `None` where it has none.
+    pub fp8_flops_per_s: Option<FlopsPerSecond>,
 }
 
 /// Ceilings measured on this machine in this run: the best of several passes, all threads.
@@ -215,6 +238,31 @@ mod tests {
         assert_eq!(host.idle_power("cuda:1"), None);
         assert_eq!(Host::default().energy_source("cpu"), "none");
         assert_eq!(Host::default().idle_power("cpu"), None);
+    }
+
+    #[test]
+    fn a_share_of_a_ceiling_is_one_of_the_device_that_did_the_work() {
+        let of = |read| Ceilings {
+            threads: 1,
+            read_bytes_per_s: BytesPerSecond::new(read),
+            f32_flops_per_s: FlopsPerSecond::new(1.0),
+            bf16_flops_per_s: None,
+            int8_ops_per_s: None,
+        };
+        let gpu = |device: &str, read| DeviceCeilings {
+            device: device.into(),
+            ceilings: of(read),
+            fp8_flops_per_s: None,
+        };
+        let host = Host {
+            ceilings: Some(of(20.0)),
+            device_ceilings: vec![gpu("cuda:0", 4_000.0), gpu("cuda:1", 3_000.0)],
+            ..Host::default()
+        };
+        let read = |device| host.ceilings_of(device).map(|found| found.read_bytes_per_s.get());
+        assert_eq!(read("cpu"), Some(20.0));
+        assert_eq!((read("cuda:0"), read("cuda:1")), (Some(4_000.0), Some(3_000.0)));
+        assert_eq!(read("cuda:2"), None);
     }
 
     #[test]

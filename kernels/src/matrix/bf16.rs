@@ -7,7 +7,8 @@ pub(crate) type Bf16Block = [u8; 2 * BLOCK];
 
 /// The bits of the nearest bf16, ties to even; a NaN may become infinite.
 #[inline]
-pub(crate) fn round_to_bf16(value: f32) -> u16 {
+#[must_use]
+pub fn round_to_bf16(value: f32) -> u16 {
     let bits = value.to_bits();
     let [_, _, low, high] = bits.wrapping_add(0x7fff + (bits >> 16 & 1)).to_le_bytes();
     u16::from_le_bytes([low, high])

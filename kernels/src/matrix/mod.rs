@@ -36,6 +36,7 @@ mod reference;
 pub(crate) mod testing;
 
 pub use self::activations::{Activations, Forms};
+pub use self::bf16::round_to_bf16;
 pub use self::dequantise::dequantise;
 pub use self::formats::Format;
 pub use self::half::F16;

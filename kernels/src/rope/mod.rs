@@ -87,6 +87,21 @@ impl RopeTable {
         self.positions
     }
 
+    /// Cosines of all positions, multiplied by the magnitude.
+    ///
+    /// # Shapes
+    /// `(positions, width / 2)`
+    #[must_use]
+    pub fn cosines(&self) -> &[f32] {
+        &self.cosines
+    }
+
+    /// Sines, likewise.
+    #[must_use]
+    pub fn sines(&self) -> &[f32] {
+        &self.sines
+    }
+
     /// Sees to it that positions `0..positions` are there; none is ever forgotten.
     pub fn cover(&mut self, positions: usize) {
         let count = positions.max(self.positions) * self.inverse_frequencies.len();

@@ -11,6 +11,7 @@ mod fill;
 mod stored;
 mod tensors;
 
+pub(crate) use fill::scales;
 pub(crate) use tensors::DummyTensors;
 
 use crate::families::{self, Family};

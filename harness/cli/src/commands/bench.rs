@@ -30,7 +30,8 @@ pub struct BenchArgs {
     /// The models to measure; dummy:smollm2-135m where none is named.
     #[arg(value_name = "MODEL", help = MODEL_HELP)]
     pub models: Vec<ModelId>,
-    /// What runs the model; without it `fused` on a CPU with AVX2 or more, else `candle`.
+    /// What runs the model; without it `fused` on an NVIDIA GPU and on a CPU with AVX2 or more, else
+    /// `candle`.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub engine: Vec<EngineName>,
     /// Instructions the fused engine uses: reference, avx2, avx512, amx; the best of this CPU without
@@ -134,7 +135,7 @@ pub struct BenchArgs {
 /// What runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineName {
-    /// Kernels of our own, on the CPU.
+    /// Kernels of our own, on the CPU or an NVIDIA GPU.
     Fused,
     /// candle's operations as they come.
     Candle,

@@ -10,13 +10,15 @@ use crate::progress::{Downloads, Progress};
 use anyhow::Context;
 use clap::Args;
 use freeweights_kernels::attention::KvType;
+use freeweights_kernels::cuda::parity::{self, Sizes};
 use freeweights_kernels::isa::Isa;
 use freeweights_measure::verify::{Bounds, Comparison, compare};
 use freeweights_measure::{
     Case, Footprint, InProcess, Prompts, available_memory, fit, load_decoder, random_tokens,
 };
 use freeweights_models::{
-    Decoder, Loaded, ModelId, ModelInfo, Quant, Quiet, inspect, load_reference, open_device,
+    Decoder, EMULATED, Loaded, ModelError, ModelId, ModelInfo, Quant, Quiet, inspect, load_cuda,
+    load_reference, open_device, open_gpu,
 };
 use freeweights_record::units::{Bytes, Fraction};
 use freeweights_report::{Cell, Column, Grid};
@@ -29,12 +31,19 @@ use std::path::PathBuf;
 /// judged: both sides have the same weights.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights verify model.gguf --text book.txt\n  freeweights verify model.gguf --text book.txt --tokens 8192 --engine fused,candle\n  freeweights verify dummy:smollm2-135m --isa avx2\n\nExit status: 0 within the bounds, 1 beyond them, 2 bad usage or bad input."
+    after_help = "Examples:\n  freeweights verify model.gguf --text book.txt\n  freeweights verify model.gguf --text book.txt --tokens 8192 --engine fused,candle\n  freeweights verify dummy:smollm2-135m --isa avx2\n  freeweights verify dummy:smollm2-135m:bf16 --device cuda:0\n  freeweights verify --kernels --device cuda:0\n\nExit status: 0 within the bounds, 1 beyond them, 2 bad usage or bad input."
 )]
 pub struct VerifyArgs {
     /// The model.
-    #[arg(value_name = "MODEL", help = super::bench::MODEL_HELP)]
-    model: ModelId,
+    #[arg(value_name = "MODEL", help = super::bench::MODEL_HELP, required_unless_present = "kernels")]
+    model: Option<ModelId>,
+    /// Check each kernel for GPUs against its slow twin on the device, and no model.
+    #[arg(long, conflicts_with = "model")]
+    kernels: bool,
+    /// Where what is compared runs: cpu, cuda:0, or `emulated`, the kernels for GPUs on this CPU, for
+    /// small models. The reference runs on the CPU.
+    #[arg(long, default_value = "cpu", default_value_if("kernels", "true", "cuda:0"))]
+    device: String,
     /// What is compared with the reference.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "fused")]
     engine: Vec<EngineName>,
@@ -65,26 +74,60 @@ pub struct VerifyArgs {
 }
 
 pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
+    match &args.model {
+        Some(model) if !args.kernels => verify(model, args),
+        _ => verify_kernels(&args.device),
+    }
+}
+
+/// Every kernel for GPUs beside its twin, a line a case as it ends.
+fn verify_kernels(device: &str) -> anyhow::Result<Exit> {
+    let gpu = open_gpu(device)?;
+    let emulated = device == EMULATED;
+    print::note(&format!("kernels on {}", gpu.name()));
+    let sizes = if emulated { Sizes::Small } else { Sizes::Real };
+    let mut lines = Ok(());
+    let outcomes = parity::run(&gpu, sizes, &mut |outcome| {
+        if lines.is_ok() {
+            lines = print::data(&format!("{outcome}\n"));
+        }
+    })
+    .map_err(ModelError::from)?;
+    lines?;
+    let wrong = outcomes.iter().filter(|outcome| !outcome.good()).count();
+    print::note(&format!("{} cases, {wrong} wrong", outcomes.len()));
+    Ok(if wrong == 0 { Exit::Good } else { Exit::SomeFailed })
+}
+
+fn verify(model: &ModelId, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let threads = args.threads.unwrap_or_else(all_cpus);
     use_threads(threads.get());
-    let info = inspect(&args.model, &Downloads::new())?;
-    refuse_too_large(args, &info)?;
+    // What is emulated has no device of candle's.
+    let emulated = args.device == EMULATED;
+    let device = open_device(if emulated { "cpu" } else { &args.device })?;
+    let info = inspect(model, &Downloads::new())?;
+    refuse_too_large(model, args, &info)?;
     let spinner = Progress::spinner("loading the reference, every matrix in f32");
-    let device = open_device("cpu")?;
-    let mut reference = load_reference(&args.model, args.quant, &device, &Quiet)?;
+    let mut reference = load_reference(model, args.quant, &open_device("cpu")?, &Quiet)?;
     let tokens = tokens(args, &reference)?;
     drop(spinner);
 
     let (mut grid, mut beyond) = (columns(), Vec::new());
     for &engine in &args.engine {
         let Some(engine) = in_process(engine, args) else { continue };
-        let name = format!("{} {}", engine.name(), engine.version());
+        let name = format!("{} {}", engine.name(), engine.version_on(&args.device));
         let _spinner = Progress::spinner(&format!("{name}: {} tokens", tokens.len()));
-        let mut tested = load_decoder(engine, &args.model, args.quant, &device, threads)?.decoder;
+        let loaded = if emulated && engine.name() == "fused" {
+            load_cuda(model, args.quant, open_gpu(EMULATED)?, false, &Quiet)
+        } else {
+            load_decoder(engine, model, args.quant, &device, threads)
+        };
+        let mut tested = loaded?.decoder;
         let window = args.window as usize;
         let found = compare(reference.decoder.as_mut(), tested.as_mut(), &tokens, window)?;
         let reasons = found.beyond(&bounds(args));
-        grid.push(row(engine, tested.as_ref(), &found, reasons.is_empty()));
+        let version = engine.version_on(&args.device);
+        grid.push(row(engine, version, tested.as_ref(), &found, reasons.is_empty()));
         beyond.extend(reasons.into_iter().map(|reason| format!("{name}: {reason}")));
     }
     print::data(&grid.render(args.format.into(), print::width())?)?;
@@ -96,7 +139,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
 
 /// The reference has every matrix in f32, whatever the file has, and what is compared with it stands
 /// beside it.
-fn refuse_too_large(args: &VerifyArgs, info: &ModelInfo) -> anyhow::Result<()> {
+fn refuse_too_large(model: &ModelId, args: &VerifyArgs, info: &ModelInfo) -> anyhow::Result<()> {
     let Some(available) = available_memory() else { return Ok(()) };
     let footprint = |engine| Footprint::of(engine, info, args.quant);
     let engines = args.engine.iter().filter_map(|engine| in_process(*engine, args));
@@ -111,7 +154,7 @@ fn refuse_too_large(args: &VerifyArgs, info: &ModelInfo) -> anyhow::Result<()> {
     };
     let case = Case { isl: args.window, osl: 1, depth: 0, batch: 1, prompts: Prompts::Random };
     fit(&both, &case, available).with_context(|| {
-        format!("the reference of {}, every matrix in f32, beside what is tested", args.model)
+        format!("the reference of {model}, every matrix in f32, beside what is tested")
     })
 }
 
@@ -167,13 +210,19 @@ fn columns() -> Grid {
     ])
 }
 
-fn row(engine: InProcess, tested: &dyn Decoder, found: &Comparison, good: bool) -> Vec<Cell> {
+fn row(
+    engine: InProcess,
+    version: String,
+    tested: &dyn Decoder,
+    found: &Comparison,
+    good: bool,
+) -> Vec<Cell> {
     let percent = |share: f64| Cell::shown(share, format!("{:.3}%", 100.0 * share));
     let small = |value: f64| Cell::shown(value, format!("{value:.1e}"));
     let perplexity = |value: f64| Cell::shown(value, format!("{value:.4}"));
     vec![
         engine.name().into(),
-        engine.version().into(),
+        version.into(),
         tested.kv_dtype().into(),
         Cell::Whole(found.positions),
         small(found.nmse),

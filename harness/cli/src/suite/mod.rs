@@ -163,6 +163,7 @@ impl Suite {
     pub fn engines(&self, device: &str) -> Vec<EngineName> {
         match (self.engine.as_slice(), device) {
             ([], "cpu") if has_kernels() => vec![EngineName::Fused],
+            ([], gpu) if gpu.starts_with("cuda") => vec![EngineName::Fused],
             ([], _) => vec![EngineName::Candle],
             (engines, _) => engines.to_vec(),
         }

@@ -1,6 +1,6 @@
 //! The bytes of one made-up tensor: ones, random numbers, or blocks of random codes.
 
-use crate::tensors::TensorSpec;
+use crate::tensors::{Role, TensorSpec};
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 use rand::rngs::SmallRng;
@@ -55,6 +55,20 @@ pub(super) fn fill(tensor: &TensorSpec, dtype: GgmlDType) -> Fill {
         GgmlDType::Q6K => layout((208, 1366.0), None),
         _ => Fill::Floats(dtype),
     }
+}
+
+/// Two bytes of a block and the bits of the f16 there.
+pub(crate) type Scale = (usize, u16);
+
+/// The scale and the minimum of every block of a type; `None` for what has no blocks.
+pub(crate) fn scales(dtype: GgmlDType) -> Option<(Scale, Option<Scale>)> {
+    let role = Role::Embedding;
+    let tensor = TensorSpec { role, shape: Vec::new(), layers: 1, tied: false };
+    let Fill::Blocks(layout) = fill(&tensor, dtype) else { return None };
+    let scale = SPREAD / layout.scale.1;
+    let bits = |number| f16::from_f32(number).to_bits();
+    let minimum = layout.minimum.map(|(at, ratio)| (at, bits(scale * ratio)));
+    Some(((layout.scale.0, bits(scale)), minimum))
 }
 
 impl Fill {
