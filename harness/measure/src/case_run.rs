@@ -25,6 +25,9 @@ pub struct CaseResult {
     pub error: Option<String>,
     /// What the engine knows of the case without running it.
     pub facts: CaseFacts,
+    /// How much the pace of the machine changed up to the end of the case; `None` where the run had
+    /// too few samples by then to tell.
+    pub pace_spread: Option<Fraction>,
 }
 
 /// What an engine knows of a case without running it.
@@ -110,7 +113,7 @@ impl CaseRun {
         interval.relative_half_width(centre) <= options.precision
     }
 
-    pub(crate) fn result(&self, facts: CaseFacts) -> CaseResult {
+    pub(crate) fn result(&self, facts: CaseFacts, pace_spread: Option<Fraction>) -> CaseResult {
         CaseResult {
             case: self.case,
             samples: self.samples.clone(),
@@ -118,6 +121,7 @@ impl CaseRun {
             status: self.status,
             error: self.error.clone(),
             facts,
+            pace_spread,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::case_run::CaseResult;
 use crate::engine::EngineInfo;
 use crate::timer::{MOST_TIMER_SHARE, timer_share};
 use freeweights_record::units::{BitsPerWeight, Bytes, Fraction, Percent, Seconds, Tokens};
-use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise};
+use freeweights_record::{Host, Record, SCHEMA_VERSION, Text, metric, stats, summarise, widen};
 
 /// What is known of the binary that measures.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -101,6 +101,9 @@ pub fn record_of(
         ..Record::default()
     };
     summarise(&mut record, &result.samples, case.shape(), context.seed);
+    if let Some(spread) = result.pace_spread {
+        widen(&mut record, spread);
+    }
     if !result.samples.is_empty() {
         let check = result.facts.check;
         record.check = Some(check.against.into());
@@ -303,6 +306,7 @@ mod tests {
                 steady: true,
                 status: Status::Ok,
                 error: None,
+                pace_spread: None,
                 facts: crate::CaseFacts {
                     decode_bytes_per_step: Some(Bytes::new(16_000_000_000)),
                     prefill_flops: Some(freeweights_record::units::Flops::new(2e14)),

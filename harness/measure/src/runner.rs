@@ -8,11 +8,13 @@ use crate::instruments::Instruments;
 use crate::ladder::{Climb, Ladder, Rung};
 use crate::observer::{Observer, Told};
 use crate::steady;
+use freeweights_record::stats::{Timed, pace_spread};
 use freeweights_record::units::Seconds;
 use freeweights_record::{Sample, Status};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngCore, SeedableRng};
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -93,7 +95,8 @@ pub fn resume(
 ) -> Result<Vec<CaseResult>, Box<dyn Error + Send + Sync>> {
     let mut order = SmallRng::seed_from_u64(options.seed);
     let mut runs: Vec<CaseRun> = work.cases.into_iter().map(CaseRun::new).collect();
-    let mut bench = Bench { engine, options, instruments, observer };
+    let mut bench =
+        Bench { engine, options, instruments, observer, turns: false, timed: HashMap::new() };
     let mut open: Vec<usize> = (0..runs.len()).collect();
 
     for ladder in work.ladders {
@@ -104,6 +107,7 @@ pub fn resume(
         bench.warm_up(&mut runs[at], stop)?;
     }
     open = (0..runs.len()).collect();
+    bench.turns = true;
     while !stop.load(Ordering::Relaxed) {
         open.retain(|&at| !runs[at].ended);
         if open.is_empty() {
@@ -128,6 +132,10 @@ struct Bench<'a> {
     options: &'a RunOptions,
     instruments: &'a mut dyn Instruments,
     observer: &'a mut dyn Observer,
+    /// Whether cases take turns now: on a ladder, one follows the other.
+    turns: bool,
+    /// The samples that count and were taken in turns.
+    timed: HashMap<Case, Vec<Timed>>,
 }
 
 impl Bench<'_> {
@@ -180,6 +188,9 @@ impl Bench<'_> {
         if run.ended {
             return Ok(());
         }
+        if let Some(sample) = run.samples.last().filter(|_| self.turns) {
+            self.timed.entry(run.case).or_default().push((sample.started, sample.e2e()));
+        }
         let times = run.times(false);
         let spent: Seconds = times.iter().copied().sum();
         let enough =
@@ -214,7 +225,8 @@ impl Bench<'_> {
 
     fn end(&mut self, run: &mut CaseRun, status: Status, error: Option<String>) -> Told {
         (run.ended, run.status, run.error) = (true, status, error);
-        let result = run.result(CaseFacts::of(self.engine, &run.case));
+        let timed: Vec<Vec<Timed>> = self.timed.values().cloned().collect();
+        let result = run.result(CaseFacts::of(self.engine, &run.case), pace_spread(&timed).ok());
         self.observer.ended(&result)?;
         run.result = Some(result);
         Ok(())

@@ -31,11 +31,12 @@ pub mod units;
 pub use host::Host;
 pub use import::{Mapping, MappingError};
 pub use read::{
-    CaseSamples, Measurements, ReadError, ReadOptions, Samples, read_results, read_summary_from,
+    CaseSamples, Gaps, Measurements, ReadError, ReadOptions, Samples, read_gaps, read_results,
+    read_summary_from,
 };
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
 pub use resume::KeptRun;
 pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text, write_results};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Readings, Sample};
-pub use summarise::{Shape, summarise};
+pub use summarise::{Shape, summarise, widen};
 pub use text::Text;

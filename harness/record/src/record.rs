@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA_VERSION: u32 = 3;
 
 /// How many columns each version had, from version 1: columns are only ever added, at the end.
-pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 114];
+pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 115];
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -157,6 +157,7 @@ columns! {
     #[doc = "Why clocks were throttled, separated by spaces."] throttle_reasons: Option<Text>,
     #[doc = "Share of a layer's experts that a decode step read, mean over layers and steps; empty without experts."] experts_read: Option<Fraction>,
     #[doc = "How much of a sample's distance from the mean of decode the next one shares; it widens the intervals."] autocorrelation: Option<Fraction>,
+    #[doc = "Relative standard deviation of the machine's pace between the eighths of the run up to the end of the case, beyond chance; it widens the intervals; empty below 32 samples in all."] pace_spread: Option<Fraction>,
 }
 
 #[cfg(test)]
@@ -182,7 +183,7 @@ status, error";
         "source_tool, source_tool_version",
         "prompts, drift_ratio, drifting, outliers, timer_share, workspace_bytes, rss_load_peak_bytes,
 rss_prefill_peak_bytes, rss_decode_peak_bytes, rss_file_bytes, sampler_percent, energy_check_percent,
-throttle_reasons, experts_read, autocorrelation",
+throttle_reasons, experts_read, autocorrelation, pace_spread",
     ];
 
     #[test]

@@ -55,7 +55,7 @@ impl KeptRun {
                 read => read.map_err(|error| beside("summary.csv", error))?,
             },
         };
-        let gaps = read::Gaps::read(&itl).map_err(|error| beside("itl.csv", error))?;
+        let gaps = read::KeptGaps::read(&itl).map_err(|error| beside("itl.csv", error))?;
         let kept = read::read_kept(&raw, gaps).map_err(|error| beside("raw.csv", error))?;
         torn.extend(kept.dropped);
         Ok(Self {

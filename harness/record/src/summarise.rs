@@ -5,10 +5,10 @@ use crate::record::Record;
 use crate::sample::Sample;
 use crate::seen::seen;
 use crate::stats::{
-    Interval, Percentile, autocorrelation, beyond_outer_fences, mann_kendall, mean, median,
-    percentile_linear, sample_stddev, series_interval, theil_sen_drift,
+    Interval, Percentile, at_another_moment, autocorrelation, beyond_outer_fences, mann_kendall,
+    mean, median, percentile_linear, sample_stddev, series_interval, theil_sen_drift,
 };
-use crate::units::{RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
+use crate::units::{Fraction, RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
 
 /// The shape of a case, as far as its figures depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,25 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
         .filter_map(|s| metric::total_throughput(shape.batch, shape.isl, shape.osl, s.e2e()).ok())
         .collect();
     record.total_mean_tps = mean(&total).ok();
+}
+
+/// Widens the intervals of `record` by how much the pace of the machine changed while the run
+/// lasted, so that they hold another moment too.
+pub fn widen(record: &mut Record, spread: Fraction) {
+    record.pace_spread = Some(spread);
+    for (centre, low, high) in [
+        (
+            record.prefill_mean_tps,
+            &mut record.prefill_ci95_low_tps,
+            &mut record.prefill_ci95_high_tps,
+        ),
+        (record.decode_mean_tps, &mut record.decode_ci95_low_tps, &mut record.decode_ci95_high_tps),
+    ] {
+        let (Some(centre), Some(from), Some(to)) = (centre, *low, *high) else { continue };
+        let wider = at_another_moment(Interval { low: from, high: to }, centre, spread);
+        *low = Some(TokensPerSecond::new(wider.low.get().max(0.0)));
+        *high = Some(wider.high);
+    }
 }
 
 /// Chance under which an order of samples is taken for a drift.

@@ -19,7 +19,7 @@ struct SampleGaps {
 
 /// The gaps of every sample in an `itl.csv`.
 #[derive(Debug, Default)]
-pub(crate) struct Gaps(HashMap<(Text, u32), SampleGaps>);
+pub(crate) struct KeptGaps(HashMap<(Text, u32), SampleGaps>);
 
 /// What a `raw.csv` and its `itl.csv` hold.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(crate) struct Kept {
     pub(crate) itl_bytes: Option<usize>,
 }
 
-impl Gaps {
+impl KeptGaps {
     /// Reads the whole rows of an `itl.csv`.
     pub(crate) fn read(text: &[u8]) -> Result<Self, ReadError> {
         let mut gaps = Self::default();
@@ -56,7 +56,7 @@ impl Gaps {
 
 /// Reads the whole rows of a `raw.csv`. A sample and its gaps are whole where the gaps add up to its
 /// `decode_s`; of the last one, which a kill can tear, that may be otherwise.
-pub(crate) fn read_kept(raw: &[u8], mut gaps: Gaps) -> Result<Kept, ReadError> {
+pub(crate) fn read_kept(raw: &[u8], mut gaps: KeptGaps) -> Result<Kept, ReadError> {
     let mut kept = Kept::default();
     let mut torn: Option<(Text, u32)> = None;
     each(raw, "raw.csv", RawRow::COLUMNS, |table, last| {

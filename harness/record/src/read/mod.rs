@@ -1,6 +1,7 @@
 //! Reading results back: a run of freeweights, or what another tool wrote.
 
 mod error;
+mod gaps;
 mod kept;
 mod samples;
 mod split;
@@ -8,7 +9,8 @@ mod summary;
 mod table;
 
 pub use error::ReadError;
-pub(crate) use kept::{Gaps, read_kept};
+pub use gaps::{Gaps, read_gaps};
+pub(crate) use kept::{KeptGaps, read_kept};
 pub use samples::{CaseSamples, Samples};
 pub use summary::read_summary_from;
 

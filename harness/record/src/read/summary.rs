@@ -165,7 +165,7 @@ mod tests {
         let short = format!("{header_only}\n1,2,3\n");
         insta::assert_snapshot!(
             read_summary_from(short.as_bytes()).unwrap_err(),
-            @"line 2: 3 cells where the header has 114; the file may have been cut off"
+            @"line 2: 3 cells where the header has 115; the file may have been cut off"
         );
         assert!(matches!(read_summary_from(&b""[..]), Err(ReadError::Empty)));
     }
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(rows.records, [record("c")]);
         insta::assert_snapshot!(rows.skipped.join("\n"), @r#"
         line 2: schema_version is "7", this freeweights reads versions 1 to 3; use the release that wrote the file
-        line 3: 115 cells where the header has 114; the file may have been cut off
+        line 3: 116 cells where the header has 115; the file may have been cut off
         line 6: case_id "c" of run "r" appears twice; remove one of the rows
         "#);
         // Bytes that are no text cost their row only.
