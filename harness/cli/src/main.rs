@@ -50,12 +50,14 @@ Exit status: 0 good, 1 some cases failed or are worse, 2 bad usage or bad input,
 
 #[derive(Subcommand)]
 enum Command {
-    /// The main job: bench, then cost.
+    /// The main job: bench, then cost, then report.
     Run(commands::run::RunArgs),
     /// Measure models on this machine.
     Bench(commands::bench::BenchArgs),
     /// What measured records cost, beside API prices.
     Cost(commands::cost::CostArgs),
+    /// One HTML file with the answer, the charts and every figure.
+    Report(commands::report::ReportArgs),
     /// Public claims about what open weights cost, judged on measured records.
     Claims(commands::claims::ClaimsArgs),
     /// Whether a run is better or worse than another, and runs over time.
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Claims(args) => commands::claims::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Import(args) => commands::import::run(&args),

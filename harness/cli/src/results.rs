@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::print;
 use anyhow::Context;
 use clap::Args;
-use freeweights_record::{Mapping, Measurements, ReadOptions, read_results};
+use freeweights_record::{Host, Mapping, Measurements, ReadOptions, read_results};
 use std::path::{Path, PathBuf};
 
 /// Where runs go without `--out`.
@@ -34,7 +34,7 @@ pub fn folder(out: Option<&Path>, run_id: &str) -> PathBuf {
 }
 
 /// How files of results are read.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Reading {
     /// Leave out rows that cannot be read, say so, and exit with 1.
     #[arg(long)]
@@ -77,4 +77,39 @@ pub fn complain_of_skipped(read: &Measurements) -> Exit {
         print::complain(&format!("skipped: {message}"));
     }
     if read.skipped.is_empty() { Exit::Good } else { Exit::SomeFailed }
+}
+
+/// The runs at some paths: a folder without a `summary.csv` stands for the runs in it.
+pub fn runs_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut runs = Vec::new();
+    for path in paths {
+        let several = path.is_dir() && !path.join("summary.csv").exists();
+        let found = if several { folders_of_runs(path)? } else { vec![path.clone()] };
+        // Without any, reading the folder itself tells what is missing.
+        runs.extend(if found.is_empty() { vec![path.clone()] } else { found });
+    }
+    Ok(runs)
+}
+
+/// Folders in a folder that hold a run, by name.
+pub fn folders_of_runs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let cannot =
+        || format!("cannot read the folder {}; name one that holds runs", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        if path.join("summary.csv").is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The machine of a run, where its `host.json` can be read: it is not needed, only told.
+pub fn host(path: &Path) -> Option<Host> {
+    let folder = if path.is_dir() { path } else { path.parent()? };
+    let beside = path.is_dir() || path.file_name().is_some_and(|name| name == "summary.csv");
+    let text = std::fs::read_to_string(folder.join("host.json")).ok().filter(|_| beside)?;
+    serde_json::from_str(&text).ok()
 }

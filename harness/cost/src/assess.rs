@@ -103,8 +103,9 @@ pub(crate) fn assess_group(
 fn assessment(costing: &Costing<'_>) -> Result<Assessment, CostError> {
     let Costing { record, scenario, inputs, point, .. } = costing;
     let now = costing.now()?;
-    let low = point.requests_per_s.low.map(|rate| costing.at(rate)).transpose()?;
-    let high = point.requests_per_s.high.map(|rate| costing.at(rate)).transpose()?;
+    let rate = point.requests_per_s;
+    let low = rate.low.map(|rate| costing.at(rate)).transpose()?;
+    let high = rate.high.map(|rate| costing.at(rate)).transpose()?;
     let apis = costing
         .apis
         .iter()
@@ -145,6 +146,8 @@ fn assessment(costing: &Costing<'_>) -> Result<Assessment, CostError> {
         allocation: scenario.split.allocation,
         blend: format!("{}:{}", inputs.isl.get(), inputs.osl.get()),
         staircase: costing.staircase(),
+        staircase_slow: rate.low.map(|rate| costing.staircase_at(rate)).transpose()?,
+        staircase_fast: rate.high.map(|rate| costing.staircase_at(rate)).transpose()?,
         main_api: None,
         plans: plans(costing, total)?,
         apis,

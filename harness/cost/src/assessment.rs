@@ -199,6 +199,12 @@ pub struct Assessment {
     pub usd_per_user_year: Option<UsdPerYear>,
     /// The self-hosted bill as a function of the volume.
     pub staircase: SelfHosted,
+    /// The same at the lower end of the 95% interval of the throughput; `None` without an interval.
+    #[serde(default)]
+    pub staircase_slow: Option<SelfHosted>,
+    /// The same at its upper end.
+    #[serde(default)]
+    pub staircase_fast: Option<SelfHosted>,
     /// The API that answers the question: the cheapest host of the same open model, or else of a
     /// similar one, or else the cheapest.
     pub main_api: Option<String>,

@@ -54,6 +54,11 @@ impl Evaluation {
     pub(crate) const fn paid(&self) -> Machines {
         self.fleet.serving.plus(self.fleet.spares)
     }
+
+    /// Input and output tokens on machines that never wait.
+    pub(crate) const fn saturated_blended(&self) -> UsdPerMillionTokens {
+        self.saturated.blended
+    }
 }
 
 impl<'a> Costing<'a> {
@@ -137,6 +142,18 @@ impl<'a> Costing<'a> {
     /// The self-hosted bill as a function of the volume.
     pub(crate) fn staircase(&self) -> SelfHosted {
         self.inputs.staircase(&self.terms)
+    }
+
+    /// The same if one machine had this throughput.
+    ///
+    /// # Errors
+    /// [`CostError::NotFinite`].
+    pub(crate) fn staircase_at(
+        &self,
+        throughput: RequestsPerSecond,
+    ) -> Result<SelfHosted, CostError> {
+        let inputs = Inputs { throughput, ..self.inputs };
+        Ok(inputs.staircase(&inputs.terms()?))
     }
 
     /// Share of the paid machine hours that is busy at a volume.

@@ -160,7 +160,7 @@ fn api_bill(api: &ApiComparison, at: RequestsPerYear) -> f64 {
 }
 
 /// An axis label of two digits: `0.31`, `58 k`, `1.2 G`.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let prefixes = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
     let (size, prefix) = prefixes.into_iter().find(|(size, _)| value >= *size).unwrap_or((1.0, ""));
     let scaled = value / size;

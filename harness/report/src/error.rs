@@ -17,4 +17,13 @@ pub enum ReportError {
     /// A value could not be put into JSON.
     #[error("cannot write JSON: {0}; try --format csv")]
     Json(#[from] serde_json::Error),
+    /// A chart could not be drawn.
+    #[error("cannot draw a chart: {reason}; the tables of --format md show the same")]
+    Drawing {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The page could not be put together.
+    #[error("cannot write the page: {0}; try --format md")]
+    Page(#[from] minijinja::Error),
 }

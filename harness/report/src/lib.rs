@@ -9,24 +9,35 @@
 //! - [`chart`]: where the self-hosted bill meets those of APIs.
 //! - [`documents`]: these put together.
 //! - [`comparison`]: two runs, and many over time.
+//! - [`page`]: one HTML file with everything in it; [`mod@charts`]: its charts by themselves.
+//! - [`fn@gallery`]: published runs in a list.
 //! - [`claims_report`]: public claims, judged.
 
 pub mod chart;
+pub mod charts;
 mod claims;
 pub mod comparison;
 pub mod documents;
 mod error;
 mod format;
+mod gallery;
 mod grid;
 mod markdown;
+pub mod page;
 mod paragraph;
+pub mod png;
 mod reading;
+mod svg;
 pub mod tables;
 
 pub use chart::break_even_chart;
+pub use charts::{Chart, charts};
 pub use claims::{claims_report, claims_table};
 pub use comparison::{comparison_report, history_report};
 pub use documents::{CostTable, bench_report, cost_report, cost_table, run_report};
 pub use error::ReportError;
 pub use format::Format;
+pub use gallery::{Published, gallery};
 pub use grid::{Cell, Column, Grid};
+pub use page::{Page, claims_page, html_report};
+pub use png::png;

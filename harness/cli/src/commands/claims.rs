@@ -1,14 +1,15 @@
 //! `freeweights claims RESULTS..`: what is said in public about open weights, put to the test.
 
 use super::cost::{Terms, sort_out};
-use super::{OutputFormat, today};
+use super::report::{command_line, made};
+use super::today;
 use crate::exit::Exit;
 use crate::print;
 use crate::results::{self, Reading};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use freeweights_cost::Drawing;
 use freeweights_cost::claims::{ClaimId, answers};
-use freeweights_report::claims_report;
+use freeweights_report::{Format, claims_page, claims_report};
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 /// records (one model, engine, device and number of threads) is judged by itself.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights claims RESULTS\n  freeweights claims RESULTS --only C1,C7 --format md\n  freeweights claims fused.csv candle.csv --only C2\n  freeweights claims RESULTS --scenario internal-chatbot --explain\n  freeweights claims vllm-serve.json --set hardware.preset=\"H100 SXM\" --set split.allocation=ratio:4 --format json"
+    after_help = "Examples:\n  freeweights claims RESULTS\n  freeweights claims RESULTS --only C1,C7 --format md\n  freeweights claims RESULTS --format html > claims.html\n  freeweights claims fused.csv candle.csv --only C2\n  freeweights claims RESULTS --scenario internal-chatbot --explain\n  freeweights claims vllm-serve.json --set hardware.preset=\"H100 SXM\" --set split.allocation=ratio:4 --format json"
 )]
 pub struct ClaimsArgs {
     /// Folders of runs, summary.csv files, or files of another tool as `import` reads them.
@@ -35,7 +36,35 @@ pub struct ClaimsArgs {
     only: Vec<ClaimId>,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
+    format: ClaimsFormat,
+}
+
+/// How judged claims are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum ClaimsFormat {
+    /// For people at a terminal.
+    #[default]
+    Table,
+    /// For a spreadsheet.
+    Csv,
+    /// For a program.
+    Json,
+    /// For a document.
+    Md,
+    /// For a browser: one file without a network; `report` has it beside the charts.
+    Html,
+}
+
+impl ClaimsFormat {
+    fn of_text(self) -> Option<Format> {
+        match self {
+            Self::Table => Some(Format::Table),
+            Self::Csv => Some(Format::Csv),
+            Self::Json => Some(Format::Json),
+            Self::Md => Some(Format::Md),
+            Self::Html => None,
+        }
+    }
 }
 
 pub fn run(args: &ClaimsArgs) -> anyhow::Result<Exit> {
@@ -46,8 +75,11 @@ pub fn run(args: &ClaimsArgs) -> anyhow::Result<Exit> {
     let drawing = Drawing { samples: &read.samples, threads };
     let judged = answers(&read.records, &scenario, &prices, today(), Some(drawing), &args.only);
     let (groups, costed) = sort_out(judged)?;
-    let (format, width) = (args.format.into(), print::width());
-    print::data(&claims_report(&groups, args.terms.explain, format, width)?)?;
+    let text = match args.format.of_text() {
+        Some(format) => claims_report(&groups, args.terms.explain, format, print::width())?,
+        None => claims_page(&groups, &command_line(), &made())?,
+    };
+    print::data(&text)?;
     let all_read = results::complain_of_skipped(&read);
     Ok(if costed == Exit::Good { all_read } else { costed })
 }

@@ -87,7 +87,7 @@ fn two(
 
 fn over_time(args: &CompareArgs, folder: &Path, options: &CompareOptions) -> anyhow::Result<Exit> {
     let mut runs = Vec::new();
-    for path in folders_of_runs(folder)? {
+    for path in results::folders_of_runs(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let measurements = results::read(&path, &args.reading.options())?;
         runs.push(HistoryRun { name, measurements });
@@ -117,40 +117,17 @@ struct Read {
 
 impl Read {
     fn of(path: &Path, reading: &Reading) -> anyhow::Result<Self> {
-        let several = path.is_dir() && !path.join("summary.csv").exists();
-        let paths = if several { folders_of_runs(path)? } else { vec![path.to_path_buf()] };
-        // Without any, reading the folder itself tells what is missing.
-        let paths = if paths.is_empty() { vec![path.to_path_buf()] } else { paths };
+        let paths = results::runs_of(&[path.to_path_buf()])?;
         let measurements = results::read_all(&paths, &reading.options())?;
-        Ok(Self { measurements, hosts: paths.iter().filter_map(|path| host(path)).collect() })
+        Ok(Self {
+            measurements,
+            hosts: paths.iter().filter_map(|path| results::host(path)).collect(),
+        })
     }
 
     fn side(&self) -> Side<'_> {
         Side { measurements: &self.measurements, hosts: &self.hosts }
     }
-}
-
-/// Folders in a folder that hold a run, by name.
-fn folders_of_runs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let cannot =
-        || format!("cannot read the folder {}; name one that holds runs", folder.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        if path.join("summary.csv").is_file() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The machine of a run, where its `host.json` can be read: it is not needed, only told.
-fn host(path: &Path) -> Option<Host> {
-    let folder = if path.is_dir() { path } else { path.parent()? };
-    let beside = path.is_dir() || path.file_name().is_some_and(|name| name == "summary.csv");
-    let text = std::fs::read_to_string(folder.join("host.json")).ok().filter(|_| beside)?;
-    serde_json::from_str(&text).ok()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod models;
 pub mod plans;
 pub mod prices;
+pub mod report;
 pub mod run;
 pub mod verify;
 

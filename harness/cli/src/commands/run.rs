@@ -1,17 +1,20 @@
-//! `freeweights run`, and `freeweights` alone: measure, then cost.
+//! `freeweights run`, and `freeweights` alone: measure, cost, report.
 
 use super::OutputFormat;
 use super::bench::{self, BenchArgs};
-use super::cost::{self, Terms};
+use super::cost::Terms;
+use super::report::Contents;
 use crate::dry_run;
 use crate::exit::Exit;
 use crate::measuring;
 use crate::print;
+use crate::results::Reading;
 use clap::Args;
-use freeweights_record::{ReadOptions, Status, read_results, summary_text};
+use freeweights_record::{Status, summary_text};
 use freeweights_report::run_report;
 
-/// The main job: measure models here, cost them, and compare with dated API prices.
+/// The main job: measure models here, cost them, compare with dated API prices, and put it all on
+/// one page, report.html.
 ///
 /// `--format csv` writes the measurements; `freeweights cost FOLDER --format csv` writes the costs.
 #[derive(Args)]
@@ -40,22 +43,26 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::SomeFailed);
     }
     // Read back as `cost` would read them: the records, and the samples behind them.
-    let read = read_results(measured.folder.path(), &ReadOptions::default())?;
-    let (assessments, costed) = cost::assess(&read, &scenario, &prices)?;
-    let json = serde_json::to_string_pretty(&assessments)?;
+    let folder = measured.folder.path().to_path_buf();
+    let contents =
+        Contents::of(std::slice::from_ref(&folder), &Reading::default(), &scenario, &prices)?;
+    let (assessments, costed) = (&contents.assessments, contents.costed);
+    let json = serde_json::to_string_pretty(assessments)?;
     measured.folder.write_file("assessment.json", &format!("{json}\n"))?;
+    measured.folder.write_file("report.html", &contents.html()?)?;
     let text = match format {
         OutputFormat::Csv => summary_text(&measured.records)?,
         format => run_report(
             &measured.records,
             &measured.host,
-            &assessments,
+            assessments,
             args.terms.explain,
             format.into(),
             print::width(),
         )?,
     };
     print::data(&text)?;
-    print::note(&format!("results: {}", measured.folder.path().display()));
+    print::note(&format!("results: {}", folder.display()));
+    print::note(&format!("report: {}", folder.join("report.html").display()));
     Ok(if costed == Exit::Good { measured.exit() } else { costed })
 }

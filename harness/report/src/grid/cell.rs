@@ -61,7 +61,7 @@ impl Cell {
     }
 
     /// For people.
-    pub(super) fn for_people(&self) -> String {
+    pub(crate) fn for_people(&self) -> String {
         match self {
             Self::Missing => MISSING.to_owned(),
             Self::Text(text) => text.clone(),
@@ -78,7 +78,7 @@ impl Cell {
     pub(super) fn csv(&self) -> String {
         match self {
             Self::Missing => String::new(),
-            Self::Text(text) | Self::Named { text, .. } => text.clone(),
+            Self::Text(text) | Self::Named { text, .. } => harmless(text),
             Self::Whole(count) | Self::Count { count, .. } => count.to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Number { value, .. } => value.to_string(),
@@ -94,6 +94,15 @@ impl Cell {
             Self::Number { value, .. } => (*value).into(),
         }
     }
+}
+
+/// A text that no spreadsheet takes for a formula: one that begins like one gets an apostrophe in
+/// front, which they do not show.
+fn harmless(text: &str) -> String {
+    // An option like `--set` computes nothing.
+    let words = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || "-_ ".contains(c));
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !words(text);
+    if formula { format!("'{text}") } else { text.to_owned() }
 }
 
 impl From<&str> for Cell {

@@ -55,6 +55,16 @@ impl Column {
         Self { audience: Audience::Programs, ..Self::text(key, "") }
     }
 
+    /// Its title for people.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Whether it holds numbers.
+    pub(crate) const fn is_number(&self) -> bool {
+        self.right
+    }
+
     /// Keeps the column out of CSV and JSON, because others say the same there.
     #[must_use]
     pub const fn for_people(mut self) -> Self {
@@ -137,6 +147,17 @@ impl Grid {
             Format::Csv => self.csv(),
             Format::Json => Ok(format!("{}\n", serde_json::to_string_pretty(&self.json())?)),
         }
+    }
+
+    /// The columns that people read, with their places in a row.
+    pub(crate) fn people_columns(&self) -> Vec<(usize, &Column)> {
+        let shown = |(_, column): &(usize, &Column)| column.audience != Audience::Programs;
+        self.columns.iter().enumerate().filter(shown).collect()
+    }
+
+    /// All rows.
+    pub(crate) fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
     }
 
     /// The rows as JSON objects, by the keys of the columns.

@@ -8,5 +8,6 @@ mod cost;
 mod figures;
 mod fixture;
 mod measured;
+mod page;
 mod spread;
 mod whole;
