@@ -47,6 +47,11 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Whether rows that cannot be read are left out.
+    pub const fn lenient(&self) -> bool {
+        self.lenient
+    }
+
     /// The same, for the reader.
     pub fn options(&self) -> ReadOptions {
         ReadOptions { lenient: self.lenient, mapping: self.map.clone() }

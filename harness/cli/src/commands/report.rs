@@ -58,10 +58,10 @@ impl Contents {
         prices: &Catalogue,
     ) -> anyhow::Result<Self> {
         let paths = results::runs_of(paths)?;
-        let read = results::read_all(&paths, &reading.options())?;
+        let mut read = results::read_all(&paths, &reading.options())?;
         let mut gaps = Gaps::default();
         for path in paths.iter().filter(|path| path.is_dir()) {
-            gaps.extend(read_gaps(path)?);
+            gaps.extend(read_gaps(path, reading.lenient(), &mut read.skipped)?);
         }
         let named = |path: &PathBuf| Some((name_of(path), results::host(path)?));
         let hosts = paths.iter().filter_map(named).collect();

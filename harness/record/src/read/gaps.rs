@@ -42,13 +42,20 @@ impl Gaps {
 type Of = (Text, Text, u32);
 
 /// Reads `itl.csv` of the folder of a run, and `raw.csv`, which tells the warm-ups. Without the two
-/// there are no gaps; a last row that a kill cut off is left out.
+/// there are no gaps; a last row without its line break, which a kill may have cut, is left out.
+/// `lenient` leaves out rows that cannot be read and tells why in `skipped`.
 ///
 /// # Errors
 /// [`ReadError::Beside`], with line and column where one cell is to blame.
-pub fn read_gaps(folder: &Path) -> Result<Gaps, ReadError> {
-    let Some(counted) = open(folder, "raw.csv", counted)? else { return Ok(Gaps::default()) };
-    let gaps = open(folder, "itl.csv", |file| gaps(file, &counted))?;
+pub fn read_gaps(
+    folder: &Path,
+    lenient: bool,
+    skipped: &mut Vec<String>,
+) -> Result<Gaps, ReadError> {
+    let Some(counted) = open(folder, "raw.csv", |file| counted(file, lenient))? else {
+        return Ok(Gaps::default());
+    };
+    let gaps = open(folder, "itl.csv", |file| gaps(file, &counted, lenient, skipped))?;
     Ok(gaps.unwrap_or_default())
 }
 
@@ -69,11 +76,14 @@ fn open<T>(
 }
 
 /// The samples that are no warm-ups.
-fn counted(text: impl Read + Send) -> Result<HashSet<Of>, ReadError> {
+fn counted(text: impl Read + Send, lenient: bool) -> Result<HashSet<Of>, ReadError> {
     Table::read(text, RawRow::COLUMNS, |table| {
         let mut counted = HashSet::new();
         let read = |table: &Table, last: &mut [Text]| RawRow::from_cells(|at| table.cell(at), last);
-        each(table, "raw.csv", RAW_COLUMNS_OF_VERSION_2, RawRow::COLUMNS.len(), read, |row| {
+        // What is wrong with raw.csv was told when its rates were read.
+        let mut unread = Vec::new();
+        let widths = (RAW_COLUMNS_OF_VERSION_2, RawRow::COLUMNS.len());
+        each(table, "raw.csv", widths, read, lenient.then_some(&mut unread), |row| {
             if !row.warmup {
                 counted.insert((row.run_id, row.case_id, row.sample));
             }
@@ -82,12 +92,18 @@ fn counted(text: impl Read + Send) -> Result<HashSet<Of>, ReadError> {
     })
 }
 
-fn gaps(text: impl Read + Send, counted: &HashSet<Of>) -> Result<Gaps, ReadError> {
+fn gaps(
+    text: impl Read + Send,
+    counted: &HashSet<Of>,
+    lenient: bool,
+    skipped: &mut Vec<String>,
+) -> Result<Gaps, ReadError> {
     let columns = ItlRow::COLUMNS.len();
     Table::read(text, ItlRow::COLUMNS, |table| {
         let mut gaps: HashMap<(Text, Text), Vec<Seconds>> = HashMap::new();
         let read = |table: &Table, last: &mut [Text]| ItlRow::from_cells(|at| table.cell(at), last);
-        each(table, "itl.csv", columns, columns, read, |row| {
+        let skipped = lenient.then_some(skipped);
+        each(table, "itl.csv", (columns, columns), read, skipped, |row| {
             let of = (row.run_id, row.case_id, row.sample);
             if counted.contains(&of) {
                 gaps.entry((of.0, of.1)).or_default().push(row.itl_s);
@@ -97,13 +113,14 @@ fn gaps(text: impl Read + Send, counted: &HashSet<Of>) -> Result<Gaps, ReadError
     })
 }
 
-/// Hands over every whole row.
+/// Hands over every whole row. Of `widths` the first is how many columns there must be, the second
+/// how many there can be; rows that cannot be read go to `skipped` where there is one.
 fn each<R>(
     table: &mut Table,
     file: &'static str,
-    needed: usize,
-    width: usize,
+    (needed, width): (usize, usize),
     read: impl Fn(&Table, &mut [Text]) -> Result<R, (usize, crate::column::Unfit)>,
+    mut skipped: Option<&mut Vec<String>>,
     mut take: impl FnMut(R),
 ) -> Result<(), ReadError> {
     if table.has_no_header() {
@@ -117,10 +134,11 @@ fn each<R>(
         let row = table
             .check_row()
             .and_then(|()| read(table, &mut last).map_err(|(at, why)| table.refuse(at, why)));
-        match row {
-            Ok(row) => take(row),
-            Err(_) if table.is_torn() => {}
-            Err(error) => return Err(error),
+        match (row, &mut skipped) {
+            _ if table.lacks_line_break() => {}
+            (Ok(row), _) => take(row),
+            (Err(error), Some(skipped)) => skipped.push(format!("{file}: {error}")),
+            (Err(error), None) => return Err(error),
         }
     }
     Ok(())
@@ -149,23 +167,29 @@ mod tests {
     #[test]
     fn gaps_of_warm_ups_do_not_count_and_a_cut_row_is_left_out() {
         let folder = folder("r,a,0,1,9\nr,a,1,1,0.5\nr,a,1,2,0.25\nr,b,0,1,2\nr,b,0,2,0.");
-        let gaps = read_gaps(folder.path()).unwrap();
+        let gaps = read_gaps(folder.path(), false, &mut Vec::new()).unwrap();
         // What a kill cut off may look whole; its line break tells.
         assert_eq!(of(&gaps, "a"), [0.5, 0.25]);
-        assert_eq!(of(&gaps, "b").first(), Some(&2.0));
+        assert_eq!(of(&gaps, "b"), [2.0]);
         assert!(of(&gaps, "c").is_empty());
-        assert_eq!(read_gaps(tempfile::tempdir().unwrap().path()).unwrap(), Gaps::default());
+        assert_eq!(
+            read_gaps(tempfile::tempdir().unwrap().path(), false, &mut Vec::new()).unwrap(),
+            Gaps::default()
+        );
     }
 
     #[test]
     fn a_wrong_cell_is_named() {
         let folder = folder("r,a,1,1,fast\nr,a,1,2,1\n");
-        let error = read_gaps(folder.path()).unwrap_err().to_string();
+        let error = read_gaps(folder.path(), false, &mut Vec::new()).unwrap_err().to_string();
         assert!(
             error.ends_with(
                 "itl.csv: line 2, column itl_s: \"fast\" is not a number; correct that cell"
             ),
             "{error}"
         );
+        let mut skipped = Vec::new();
+        let gaps = read_gaps(folder.path(), true, &mut skipped).unwrap();
+        assert_eq!((of(&gaps, "a"), skipped.len()), (vec![1.0], 1));
     }
 }

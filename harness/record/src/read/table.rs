@@ -116,9 +116,13 @@ impl Table {
     /// Whether a kill cut the row off: it is the last one, shorter than the header, and without
     /// the line break that every row is written with.
     pub(super) fn is_torn(&mut self) -> bool {
-        self.row.len() < self.width
-            && self.rows.at_end()
-            && self.last_byte.load(Ordering::Relaxed) != b'\n'
+        self.row.len() < self.width && self.lacks_line_break()
+    }
+
+    /// Whether it is the last row, without the line break that every row is written with: a kill may
+    /// have cut its last cell.
+    pub(super) fn lacks_line_break(&mut self) -> bool {
+        self.rows.at_end() && self.last_byte.load(Ordering::Relaxed) != b'\n'
     }
 
     /// What to say of a torn row.

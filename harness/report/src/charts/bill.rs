@@ -35,12 +35,16 @@ pub(super) fn bill(assessment: &Assessment, index: usize) -> Result<Option<Chart
             }
         })
         .collect();
-    let about = format!(
-        "Where the {} USD a year go. The largest part is {}, {} of all.",
-        number(bill.total_usd_per_year.get()),
-        first.kind,
-        percent(first.share.get()),
-    );
+    let about = if bill.total_usd_per_year.get() > 0.0 {
+        format!(
+            "Where the {} USD a year go. The largest part is {}, {} of all.",
+            number(bill.total_usd_per_year.get()),
+            first.kind,
+            percent(first.share.get()),
+        )
+    } else {
+        "Batch work in idle hours brings in more than all the rest costs.".to_owned()
+    };
     let table = tables::bill(std::slice::from_ref(assessment)).hide("model").hide("engine");
     Plan::new(format!("bill-{index}"), "The yearly bill by part", about, table)
         .draw(|size| rows(size, &bars, &axis, None))

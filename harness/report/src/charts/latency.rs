@@ -41,7 +41,7 @@ pub(super) fn latency(page: &Page<'_>, names: &Names) -> Result<Option<Chart>, R
     points.iter_mut().zip(front).for_each(|(point, on_front)| point.on_front = on_front);
     let (slow, fast) = (&points[0], &points[points.len() - 1]);
     let about = format!(
-        "Each point is a measured batch: to the right a user waits less for a token, upwards the machine writes more. The area of a point is what a million tokens cost there on a machine that is never idle. From {} to {} tokens a second for a user, the machine writes {} to {}.",
+        "Each point is a measured batch: to the right a user waits less for a token, upwards the machine writes more. A larger point is a dearer one: what a million tokens cost there on a machine that is never idle. From {} to {} tokens a second for a user, the machine writes {} to {}.",
         number(slow.user),
         number(fast.user),
         number(slow.machine),

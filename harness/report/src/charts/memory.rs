@@ -65,9 +65,10 @@ fn held(record: &Record, names: &Names) -> Option<Held> {
         (bytes(record.weights_bytes), bytes(record.kv_peak_bytes), bytes(record.workspace_bytes));
     let (peak, device) = (bytes(record.rss_peak_bytes), bytes(record.device_peak_bytes));
     let known: u64 = [weights, kv, workspace].into_iter().flatten().sum();
-    // On a GPU the resident memory is not what holds the weights.
-    let rest =
-        if device.is_some() { device } else { peak }.and_then(|peak| peak.checked_sub(known));
+    // On a GPU the resident memory is not what holds the weights. Without a peak nobody knows what
+    // was held in all, and parts that exceed it are counted otherwise than the peak.
+    let whole = if &*record.device == "cpu" { peak } else { device };
+    let rest = Some(whole?.checked_sub(known)?);
     let held = Held { name: names.subject(record), weights, kv, workspace, rest, peak, device };
     (top(&held) > 0).then_some(held)
 }

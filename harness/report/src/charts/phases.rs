@@ -31,9 +31,18 @@ struct Series {
 /// Decode rate of the whole batch over the batch; none where nothing was decoded.
 pub(super) fn decode(records: &[Record], names: &Names) -> Result<Option<Chart>, ReportError> {
     let depths = differ(records, |record| record.depth);
+    let shapes = differ(records, |record| Some((record.isl?, record.osl?)));
     let series = gather(
         records,
-        |record| with_depth(names, record, depths),
+        |record| {
+            let name = with_depth(names, record, depths);
+            match (record.isl, record.osl) {
+                (Some(isl), Some(osl)) if shapes => {
+                    format!("{name}, {} in, {} out", isl.get(), osl.get())
+                }
+                _ => name,
+            }
+        },
         |record| {
             let batch = f64::from(record.batch.or(record.concurrency)?);
             let ends = record.decode_ci95_low_tps.zip(record.decode_ci95_high_tps);

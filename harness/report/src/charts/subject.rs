@@ -90,7 +90,8 @@ fn parts(record: &Record) -> Parts {
 
 /// A model without the word that says where it came from.
 fn without_source(model: &str) -> &str {
-    model.strip_prefix("dummy:").or_else(|| model.strip_prefix("hf:")).unwrap_or(model)
+    let name = model.strip_prefix("dummy:").or_else(|| model.strip_prefix("hf:"));
+    Some(name.unwrap_or(model)).filter(|name| !name.is_empty()).unwrap_or("a model without a name")
 }
 
 /// The model of an assessment: `smollm2-135m q4_0`.

@@ -149,7 +149,9 @@ impl<'a> View<'a> {
                     " Self-hosting is cheaper than {} from the first token on.",
                     api.price.id()
                 ),
-                (None, _) => format!(" It never meets {}.", api.price.id()),
+                (None, _) => {
+                    format!(" Within that capacity self-hosting does not meet {}.", api.price.id())
+                }
             };
             text.push_str(&met);
         }

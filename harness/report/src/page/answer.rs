@@ -58,7 +58,9 @@ fn how_much(assessment: &Assessment) -> Card {
 fn compared(assessment: &Assessment, api: &ApiComparison) -> Card {
     let index = assessment.apis.iter().position(|one| one.price.id() == api.price.id());
     let ratio = api.ratio.get();
-    let (shown, unit) = if ratio >= 1.0 {
+    let (shown, unit) = if ratio < 0.0 {
+        ("below nothing".to_owned(), "because batch work pays more than all of it costs")
+    } else if ratio >= 1.0 {
         (number(ratio), "times what the API charges")
     } else {
         (percent(ratio), "of what the API charges")
@@ -88,11 +90,15 @@ fn from_where(assessment: &Assessment, api: &ApiComparison) -> Card {
     let capacity = own.capacity.get() * own.machines_max.as_f64() * of_request / 12.0;
     let asked = assessment.demand.tokens_per_year.get() / 12.0;
     let mut more = vec![
-        format!("asked for here: {}", volume(asked)),
-        format!("measured capacity: {}", volume(capacity)),
+        format!("asked for here: {} tokens a month", volume(asked)),
+        format!("measured capacity: {} tokens a month", volume(capacity)),
     ];
     let met = api.break_even_tokens_per_month.map(TokensPerMonth::get);
     let (shown, unit) = match met {
+        // Each machine more can make it the dearer again.
+        Some(tokens) if tokens <= asked && api.ratio.get() > 1.0 => {
+            (volume(tokens), "tokens a month: cheaper there, and dearer again at this demand")
+        }
         Some(tokens) if tokens > 0.0 => (volume(tokens), "tokens a month: cheaper from there on"),
         Some(_) => ("the first token".to_owned(), "on, it is the cheaper"),
         None => {
@@ -109,13 +115,12 @@ fn from_where(assessment: &Assessment, api: &ApiComparison) -> Card {
 }
 
 fn how_sure(assessment: &Assessment, api: Option<&ApiComparison>) -> Card {
-    let blended = &assessment.saturated.blended;
-    let interval = blended.low.zip(blended.high).map(|(low, high)| {
-        let half = (high.get() - low.get()) / 2.0 / blended.value.get();
+    let rate = &assessment.operating_point.requests_per_s;
+    let interval = rate.low.zip(rate.high).map(|(low, high)| {
+        let half = (high.get() - low.get()) / 2.0 / rate.value.get();
         format!("speed measured within ±{} (95%)", percent(half))
     });
-    let measured =
-        interval.unwrap_or_else(|| "too few samples for an interval of the speed".into());
+    let measured = interval.unwrap_or_else(|| "no interval of the speed in these results".into());
     let drawn = assessment.simulation.as_ref().and_then(|simulation| {
         let id = api?.price.id();
         let at = simulation.odds.iter().position(|odds| odds.api == id)?;

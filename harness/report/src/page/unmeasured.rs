@@ -19,7 +19,7 @@ pub(super) fn unmeasured(records: &[Record], assessments: &[Assessment]) -> Vec<
         |record: &Record| record.energy_source.as_deref().is_none_or(|what| what == "none");
     tell(
         any(energy),
-        "Energy: the machine has no counter that could be read, so the bill takes assumed watts.",
+        "Energy: no counter was read in some of these results, so their bill takes assumed watts.",
     );
     tell(
         any(|record| record.weights == Some(Weights::Dummy)),
@@ -33,14 +33,15 @@ pub(super) fn unmeasured(records: &[Record], assessments: &[Assessment]) -> Vec<
         all(|record| record.depth.is_none_or(|depth| depth.get() == 0)),
         "Long contexts: every case began with an empty KV cache.",
     );
-    let first = good.first().map(|record| record.batch);
+    let at_once = |record: &Record| record.batch.or(record.concurrency);
+    let first = good.first().map(|record| at_once(record));
     tell(
-        good.iter().all(|record| Some(record.batch) == first),
+        good.iter().all(|record| Some(at_once(record)) == first),
         "Other batches: one batch only, so there is no curve of throughput against latency to choose from.",
     );
     tell(
         all(|record| record.temperature_max_c.is_none()),
-        "Heat: no temperature could be read, and so no reason for throttling.",
+        "Heat: these results tell no temperature, and so no reason for throttling.",
     );
     tell(
         any(|record| record.steady == Some(false)),

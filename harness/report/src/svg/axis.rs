@@ -48,10 +48,12 @@ impl Axis {
         match self {
             Self::Linear { scale, .. } => scale.key_points(about),
             Self::Log { ends: (low, high), .. } => {
-                let ticks = logarithmic(*low, *high, about);
                 // Within a decade there may be too few round ones: then evenly, as on a straight one.
-                let even = || Self::linear(*low, *high).ticks(about);
-                if ticks.len() < 3 { even() } else { ticks }
+                if high / low < 10.0 {
+                    Self::linear(*low, *high).ticks(about)
+                } else {
+                    logarithmic(*low, *high, about)
+                }
             }
         }
     }
@@ -64,7 +66,13 @@ fn logarithmic(low: f64, high: f64, about: usize) -> Vec<f64> {
     #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a finite f64")]
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let about = about.max(2) as f64;
-    let steps: &[f64] = if decades * 3.0 <= about { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let steps: &[f64] = if decades * 3.0 <= about {
+        &[1.0, 2.0, 5.0]
+    } else if decades < 3.0 {
+        &[1.0, 3.0]
+    } else {
+        &[1.0]
+    };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -99,6 +107,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_not_too_many() {
         assert_eq!(Axis::log(3.0, 40.0).ticks(6), [5.0, 10.0, 20.0]);
+        assert_eq!(Axis::log(3.0, 540.0).ticks(6), [3.0, 10.0, 30.0, 100.0, 300.0]);
         assert!(Axis::log(110.0, 190.0).ticks(6).len() >= 3);
         assert_eq!(Axis::log(1.0, 1e6).ticks(4), [1.0, 100.0, 1e4, 1e6]);
         let few = Axis::log(0.000_2, 7e9).ticks(5);

@@ -1,4 +1,4 @@
-// Everything can be read without this: it remembers the theme, and prints with all tables closed.
+// Everything can be read without this: it remembers the theme, and unfolds what is printed.
 (() => {
   const root = document.documentElement;
   const buttons = document.querySelectorAll("[data-theme-choice]");
@@ -20,4 +20,8 @@
     });
   }
   document.querySelector(".themes").hidden = false;
+  // Paper has no summary to click.
+  addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details.more")) folded.open = true;
+  });
 })();
