@@ -17,6 +17,7 @@ mod print;
 mod progress;
 mod results;
 mod roofline;
+mod serving;
 mod suite;
 mod watching;
 
@@ -40,6 +41,7 @@ Examples:
   freeweights                                     the main job on dummy:smollm2-135m
   freeweights run model.gguf                      the same on a model of yours
   freeweights bench model.gguf --isl 512 --osl 128 --batch 1,4,16
+  freeweights bench --url http://localhost:8000/v1 --concurrency 1,16,64
   freeweights cost RESULTS --set demand.requests_per_day=50000
   freeweights cost llama-bench.csv --map cpu_cores=16
   freeweights claims RESULTS
@@ -64,6 +66,8 @@ enum Command {
     Compare(commands::compare::CompareArgs),
     /// The output of llama-bench, vLLM, GuideLLM and others, as a run.
     Import(commands::import::ImportArgs),
+    /// The shards of a load on a server, as one run.
+    Merge(commands::merge::MergeArgs),
     /// What models cost and earned: each by itself, and the company.
     Ledger(commands::ledger::LedgerArgs),
     /// This machine and its measured ceilings.
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
         Command::Claims(args) => commands::claims::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Merge(args) => commands::merge::run(&args),
         Command::Ledger(args) => commands::ledger::run(&args),
         Command::Hardware(args) => commands::hardware::run(&args),
         Command::Verify(args) => commands::verify::run(&args),

@@ -106,14 +106,14 @@ pub fn use_threads(threads: usize) {
 }
 
 /// The first Ctrl-C ends the run after the sample in flight, the second at once.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+pub fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let handler = ctrlc::set_handler(move || {
         if raised.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        print::note("stopping after this sample; press Ctrl-C again to stop at once");
+        print::note("stopping after what is in flight; press Ctrl-C again to stop at once");
     });
     if handler.is_err() {
         print::note("Ctrl-C cannot be caught here: it will end the run at once");

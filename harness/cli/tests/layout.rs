@@ -40,12 +40,13 @@ fn the_top_level_holds_what_was_agreed_and_nothing_else() {
 
 /// Which of our packages each of ours may use.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let all = ["record", "cost", "report", "measure", "models", "kernels"];
+    let all = ["record", "cost", "report", "measure", "models", "kernels", "client"];
     BTreeMap::from([
         ("freeweights-kernels", BTreeSet::new()),
         ("freeweights-models", BTreeSet::from(["kernels"])),
         ("freeweights-record", BTreeSet::new()),
         ("freeweights-measure", BTreeSet::from(["record", "models", "kernels"])),
+        ("freeweights-client", BTreeSet::from(["record"])),
         ("freeweights-cost", BTreeSet::from(["record"])),
         ("freeweights-report", BTreeSet::from(["record", "cost"])),
         ("freeweights", BTreeSet::from(all)),

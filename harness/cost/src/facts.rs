@@ -121,12 +121,16 @@ pub fn device(name: &str) -> Result<&'static Hardware, Vec<String>> {
 #[must_use]
 pub fn device_of_gpu(gpu_name: &str) -> Option<&'static str> {
     let named = words(gpu_name);
-    let known = hardware().iter().filter(|row| row.kind == "gpu").map(|row| row.device.as_str());
-    known
+    gpus()
         .map(|device| (device, significant_words(device)))
         .filter(|(_, device)| device.iter().all(|word| named.contains(word)))
         .max_by_key(|(_, device)| device.len())
         .map(|(device, _)| device)
+}
+
+/// Names of the GPUs in the table.
+pub fn gpus() -> impl Iterator<Item = &'static str> {
+    hardware().iter().filter(|row| row.kind == "gpu").map(|row| row.device.as_str())
 }
 
 /// A whole server with several of a GPU: how many, and its row.

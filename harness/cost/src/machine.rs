@@ -124,7 +124,7 @@ fn shares(
         });
         return Ok(server.into_iter().chain(bare).collect());
     }
-    if record.engine == "server" {
+    if record.engine == "server" && record.cpu_cores.is_none() {
         return Err(unknown("the record does not say what hardware the server runs on".to_owned()));
     }
     let cpus = record.cpu_cores.ok_or_else(|| unknown(NO_CPUS.to_owned()))?;

@@ -1,6 +1,7 @@
 //! What a column of the record holds: for the schema, for reading a cell and for writing one.
 
 use crate::record::{Status, Weights};
+use crate::requests::Phase;
 use crate::text::Text;
 use crate::units;
 
@@ -104,6 +105,7 @@ macro_rules! word_cells {
 
 word_cells! {
     Status: "ok, failed or interrupted", "ok" Ok, "failed" Failed, "interrupted" Interrupted;
+    Phase: "warmup, measured or drain", "warmup" Warmup, "measured" Measured, "drain" Drain;
     Weights: "trained or dummy", "trained" Trained, "dummy" Dummy;
 }
 
@@ -138,7 +140,8 @@ fn within(value: f64, least: f64) -> Result<(), Unfit> {
 }
 
 real_cells!(0.0 => Seconds TokensPerSecond RequestsPerSecond BytesPerSecond FlopsPerSecond Watts
-    Joules JoulesPerToken Fraction Percent Megahertz BitsPerWeight);
+    Joules JoulesPerToken Fraction Percent Megahertz BitsPerWeight RequestsInFlight
+    TokensPerRequest TokensPerEvent);
 real_cells!(f64::NEG_INFINITY => Celsius);
 
 impl<T: Cell> Cell for Option<T> {

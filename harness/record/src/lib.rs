@@ -7,6 +7,7 @@
 //! - [`stats`]: statistics that name their convention and refuse too few samples.
 //! - [`metric`]: each figure of an inference benchmark as one small function.
 //! - [`Sample`] and [`Record`]: one repetition, and one summarised case.
+//! - [`requests`]: what a client saw of a server, request by request, and its summary.
 //! - [`compare`]: two runs, case by case, and many over time.
 //! - [`RunFolder`]: where they are kept, flushed as each case ends.
 
@@ -18,6 +19,7 @@ mod import;
 pub mod metric;
 mod read;
 mod record;
+pub mod requests;
 mod resume;
 mod run_folder;
 mod sample;
@@ -31,8 +33,8 @@ pub mod units;
 pub use host::Host;
 pub use import::{Mapping, MappingError};
 pub use read::{
-    CaseSamples, Gaps, Measurements, ReadError, ReadOptions, Samples, read_gaps, read_results,
-    read_summary_from,
+    CaseSamples, Gaps, Measurements, ReadError, ReadOptions, Samples, read_gaps, read_requests,
+    read_results, read_summary_from,
 };
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
 pub use resume::KeptRun;

@@ -4,15 +4,16 @@ use crate::column::columns;
 use crate::text::Text;
 use crate::units::{
     BitsPerWeight, Bytes, BytesPerSecond, Celsius, FlopsPerSecond, Fraction, JoulesPerToken,
-    Megahertz, Percent, RequestsPerSecond, Seconds, Tokens, TokensPerSecond, Watts,
+    Megahertz, Percent, RequestsInFlight, RequestsPerSecond, Seconds, Tokens, TokensPerEvent,
+    TokensPerRequest, TokensPerSecond, Watts,
 };
 use serde::{Deserialize, Serialize};
 
 /// The version of the columns. It rises when a column is added (at the end) or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// How many columns each version had, from version 1: columns are only ever added, at the end.
-pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 115];
+pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 115, 136];
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,7 +85,7 @@ columns! {
     #[doc = "Tokens already in the KV cache when the measurement begins."] depth: Option<Tokens>,
     #[doc = "Sequences stepped together."] batch: Option<u32>,
     #[doc = "Requests in flight at a server; empty in process."] concurrency: Option<u32>,
-    #[doc = "How requests arrive at a server: `closed`, `poisson`, `constant`, `trace`; empty in process."] arrival: Option<Text>,
+    #[doc = "How requests arrive at a server: `closed`, `poisson`, `constant`, `gamma:SHAPE`, `trace`; empty in process."] arrival: Option<Text>,
     #[doc = "Offered load of an open loop."] rate_rps: Option<RequestsPerSecond>,
     #[doc = "Seed of prompts, order and intervals."] seed: Option<u64>,
     #[doc = "Samples that count."] repetitions: Option<u32>,
@@ -158,6 +159,27 @@ columns! {
     #[doc = "Share of a layer's experts that a decode step read, mean over layers and steps; empty without experts."] experts_read: Option<Fraction>,
     #[doc = "How much of a sample's distance from the mean of decode the next one shares; it widens the intervals."] autocorrelation: Option<Fraction>,
     #[doc = "Relative standard deviation of the machine's pace between the eighths of the run up to the end of the case, beyond chance; it widens the intervals; empty below 32 samples in all."] pace_spread: Option<Fraction>,
+    #[doc = "Machines behind the URL of a server."] nodes: Option<u32>,
+    #[doc = "Client processes that shared the load; empty for one."] shards: Option<u32>,
+    #[doc = "Interface of the server that was called: `chat`, `completions`."] endpoint: Option<Text>,
+    #[doc = "What prompts have in common: `bust` (nothing, from the first word on), `share:N` (the first N tokens), `trace` (the blocks of the trace)."] prefix: Option<Text>,
+    #[doc = "Requests that were measured, failed ones included; warm-up and drain are left out."] requests: Option<u32>,
+    #[doc = "Those of them that failed."] requests_failed: Option<u32>,
+    #[doc = "Why they failed, most frequent first: `timeout 3, http_500 1`."] errors: Option<Text>,
+    #[doc = "Requests that ended before the output tokens asked for."] short_answers: Option<u32>,
+    #[doc = "Mean input tokens of a request, as they were counted."] tokens_in_mean: Option<TokensPerRequest>,
+    #[doc = "Mean output tokens of a request, as they were counted."] tokens_out_mean: Option<TokensPerRequest>,
+    #[doc = "Who counted the tokens: `usage` (the server), `tokenizer` (ours), `events` (nobody: one for each chunk with content)."] tokens_from: Option<Text>,
+    #[doc = "Requests of which server and tokenizer count the output differently by more than 1% and one token."] tokens_mismatch: Option<u32>,
+    #[doc = "Output tokens for each chunk with content: where it is not 1, a gap is not one between tokens."] tokens_per_event: Option<TokensPerEvent>,
+    #[doc = "Length of the window in which throughput was counted, at full load."] window_s: Option<Seconds>,
+    #[doc = "99th percentile of how late requests were sent, of an open loop; the largest below 100 requests."] late_p99_s: Option<Seconds>,
+    #[doc = "Whether the client lagged behind its schedule: its latencies are not the server's."] degraded: Option<bool>,
+    #[doc = "Bounds that a request must keep to count as good: `ttft<=0.5 tpot<=0.05`, in seconds."] objective: Option<Text>,
+    #[doc = "Requests the server was working on, mean of its metrics."] server_running_mean: Option<RequestsInFlight>,
+    #[doc = "Requests that waited at the server, mean of its metrics."] server_waiting_mean: Option<RequestsInFlight>,
+    #[doc = "Share of the server's KV cache in use at its fullest, by its metrics."] server_kv_used_max: Option<Fraction>,
+    #[doc = "Requests the server preempted meanwhile, by its metrics."] server_preemptions: Option<u32>,
 }
 
 #[cfg(test)]
@@ -178,12 +200,15 @@ ceiling_read_bytes_per_s, ceiling_flops_per_s, decode_mbu, prefill_mfu,
 clock_mhz_mean, temperature_max_c, throttled, steal_percent, check, check_error,
 status, error";
 
-    /// What versions 2 and 3 added.
-    const ADDED: [&str; 2] = [
+    /// What versions 2 to 4 added.
+    const ADDED: [&str; 3] = [
         "source_tool, source_tool_version",
         "prompts, drift_ratio, drifting, outliers, timer_share, workspace_bytes, rss_load_peak_bytes,
 rss_prefill_peak_bytes, rss_decode_peak_bytes, rss_file_bytes, sampler_percent, energy_check_percent,
 throttle_reasons, experts_read, autocorrelation, pace_spread",
+        "nodes, shards, endpoint, prefix, requests, requests_failed, errors, short_answers, tokens_in_mean,
+tokens_out_mean, tokens_from, tokens_mismatch, tokens_per_event, window_s, late_p99_s, degraded, objective,
+server_running_mean, server_waiting_mean, server_kv_used_max, server_preemptions",
     ];
 
     #[test]
@@ -197,7 +222,7 @@ throttle_reasons, experts_read, autocorrelation, pace_spread",
         }
         let ours: Vec<_> = Record::COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(ours, published);
-        assert_eq!((SCHEMA_VERSION, ours.len()), (3, COLUMNS_OF_VERSION[2]));
+        assert_eq!((SCHEMA_VERSION, ours.len()), (4, COLUMNS_OF_VERSION[3]));
         assert_eq!(COLUMNS_OF_VERSION.len(), SCHEMA_VERSION as usize);
     }
 }

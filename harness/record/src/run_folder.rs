@@ -5,6 +5,7 @@ use crate::column::Unfit;
 use crate::metric;
 use crate::read::{CaseSamples, Measurements};
 use crate::record::Record;
+use crate::requests::{RequestOf, RequestSample};
 use crate::sample::{ItlRow, RawRow, Sample};
 use crate::summarise::Shape;
 use crate::text::Text;
@@ -137,6 +138,30 @@ impl RunFolder {
         self.raw.append([row])
     }
 
+    /// Keeps requests that ended, and the gaps they carry, with one write per file.
+    ///
+    /// # Errors
+    /// [`WriteError`]; rows written before stay intact.
+    pub fn write_requests(
+        &mut self,
+        of: &RequestOf,
+        requests: &[RequestSample],
+    ) -> Result<(), WriteError> {
+        let rows: Vec<RawRow> = requests.iter().map(|request| request.row(of)).collect();
+        rows.iter().try_for_each(|row| refuse(&of.case_id, row.unfit()))?;
+        let gaps = requests.iter().flat_map(|request| {
+            (1..).zip(&request.gaps).map(|(step, gap)| ItlRow {
+                run_id: of.run_id.clone(),
+                case_id: of.case_id.clone(),
+                sample: request.index,
+                step,
+                itl_s: *gap,
+            })
+        });
+        self.itl.append(gaps)?;
+        self.raw.append(rows)
+    }
+
     /// Keeps the record of a case that ended.
     ///
     /// # Errors
@@ -226,6 +251,7 @@ fn raw_row(of: SampleOf<'_>, sample: &Sample) -> RawRow {
         throttle_reasons: seen.throttle.clone(),
         stolen_s: seen.stolen,
         cpu_time_s: seen.cpu_time,
+        ..RawRow::default()
     }
 }
 
@@ -332,7 +358,7 @@ mod tests {
         let read = crate::read_results(folder.path(), &options).unwrap();
         assert_eq!(read.records, [record("a"), record("b")]);
         let raw = std::fs::read_to_string(folder.path().join("raw.csv")).unwrap();
-        insta::assert_snapshot!(raw.lines().nth(2).unwrap(), @"run,a,1,false,0.5,0.25,0.3,0.225,0.525,64.0,17.77777777777778,,0.625,,,,,,,,,,");
+        insta::assert_snapshot!(raw.lines().nth(2).unwrap(), @"run,a,1,false,0.5,0.25,0.3,0.225,0.525,64.0,17.77777777777778,,0.625,,,,,,,,,,,,,,,,,,,,");
         let itl = std::fs::read_to_string(folder.path().join("itl.csv")).unwrap();
         assert_eq!(itl.lines().count(), 1 + 4);
         assert_eq!(itl.lines().nth(2), Some("run,a,0,2,0.125"));

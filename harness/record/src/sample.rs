@@ -2,6 +2,7 @@
 
 use crate::column::{Column, columns};
 use crate::metric;
+use crate::requests::Phase;
 use crate::stats::NoValue;
 use crate::text::Text;
 use crate::units::{Bytes, Celsius, Joules, Megahertz, Seconds, Tokens, TokensPerSecond};
@@ -109,6 +110,16 @@ columns! {
     #[doc = "Why clocks were throttled, separated by spaces; `none` where they were not, empty where nobody could tell."] throttle_reasons: Option<Text>,
     #[doc = "CPU time that the hypervisor gave to others while the sample ran, summed over CPUs, in the kernel's ticks."] stolen_s: Option<Seconds>,
     #[doc = "All CPU time meanwhile, summed over CPUs: what `stolen_s` is a share of."] cpu_time_s: Option<Seconds>,
+    #[doc = "Of a request to a server: `warmup`, `measured`, or `drain` (sent to keep the load up until the last measured one ended, and cut off then)."] phase: Option<Phase>,
+    #[doc = "When the request was to be sent, since the run began; in a closed loop when its slot became free."] scheduled_s: Option<Seconds>,
+    #[doc = "When it was sent, since the run began."] sent_s: Option<Seconds>,
+    #[doc = "When the first chunk with content came, since the run began."] first_token_s: Option<Seconds>,
+    #[doc = "When the last chunk with content came, since the run began."] last_token_s: Option<Seconds>,
+    #[doc = "Input tokens, as they were counted."] tokens_in: Option<Tokens>,
+    #[doc = "Output tokens, as they were counted."] tokens_out: Option<Tokens>,
+    #[doc = "Output tokens that were asked for."] tokens_asked: Option<Tokens>,
+    #[doc = "Chunks with content."] events: Option<u32>,
+    #[doc = "Why the request failed; empty where it did not."] error: Option<Text>,
 }
 
 /// How many columns `raw.csv` had in version 2 of the schema and before.

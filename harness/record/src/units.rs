@@ -76,6 +76,8 @@ real_units! {
     RequestsInFlight, "requests";
     /// Length of requests, on average.
     TokensPerRequest, "tokens/request";
+    /// Tokens that a server sends at once.
+    TokensPerEvent, "tokens/event";
     /// Memory traffic.
     BytesPerSecond, "B/s";
     /// Arithmetic throughput; a multiply-add counts as two.

@@ -11,6 +11,8 @@ mod tests;
 mod vocabulary;
 
 use crate::error::ModelError;
+use crate::model_id::ModelId;
+use crate::source::hub::Quiet;
 use candle_core::quantized::gguf_file::Value;
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,6 +30,22 @@ pub struct TextTokenizer {
 }
 
 impl TextTokenizer {
+    /// From a file: a tokenizer.json, a folder that holds one, or a GGUF.
+    ///
+    /// # Errors
+    /// [`ModelError`] where there is none.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        if path.extension().is_some_and(|kind| kind == "gguf") {
+            let id = ModelId::Path(path.to_path_buf());
+            return crate::load::ready(&id, None, &Quiet)?.tokenizer;
+        }
+        if path.is_dir() {
+            Self::from_file(&path.join("tokenizer.json"))
+        } else {
+            Self::from_file(path)
+        }
+    }
+
     /// From a tokenizer.json.
     ///
     /// # Errors

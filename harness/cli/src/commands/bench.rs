@@ -1,18 +1,20 @@
 //! `freeweights bench [MODEL..]`: the arguments, and what is printed in the end.
 
 use super::OutputFormat;
+use super::server_args::ServerArgs;
 use crate::dry_run;
 use crate::exit::Exit;
 use crate::lists::{Batches, Counts, batches, counts, positive_counts};
 use crate::measuring::{self, Measured};
 use crate::print;
+use crate::serving::{self, Served};
 use crate::suite::{List, Plan, Shapes};
 use clap::{Args, ValueEnum};
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::{Isa, UnknownIsa};
 use freeweights_models::{ModelId, Quant};
 use freeweights_record::summary_text;
-use freeweights_report::bench_report;
+use freeweights_report::{bench_report, tables};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -23,7 +25,7 @@ pub const MODEL_HELP: &str = "A .gguf file, a folder with safetensors, hf:ORG/NA
 /// Measure models on this machine: tokens per second, latency, memory.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights bench\n  freeweights bench model.gguf --isl 128,512 --osl 64 --batch 1-4\n  freeweights bench dummy:llama-3.2-1b:q8_0 --depth 0,1024 --threads 1\n  freeweights bench model.gguf --prompt \"The capital of France is\" --show-text\n  freeweights bench org/name@main:model-q4_k_m.gguf --format csv > rows.csv\n  freeweights bench model.gguf --batch 1.. --dry-run\n  freeweights bench model.gguf --plan standard --out run --resume\n  freeweights bench moe.gguf --text book.txt --prompts random,text"
+    after_help = "Examples:\n  freeweights bench\n  freeweights bench model.gguf --isl 128,512 --osl 64 --batch 1-4\n  freeweights bench dummy:llama-3.2-1b:q8_0 --depth 0,1024 --threads 1\n  freeweights bench model.gguf --prompt \"The capital of France is\" --show-text\n  freeweights bench org/name@main:model-q4_k_m.gguf --format csv > rows.csv\n  freeweights bench model.gguf --batch 1.. --dry-run\n  freeweights bench model.gguf --plan standard --out run --resume\n  freeweights bench moe.gguf --text book.txt --prompts random,text\n  freeweights bench --url http://localhost:8000/v1 --concurrency 1,16,64 --isl 512 --osl 128\n  freeweights bench --url http://localhost:8000/v1 --rate 1 --find-max --objective ttft=1s,tpot=50ms"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub struct BenchArgs {
@@ -130,6 +132,9 @@ pub struct BenchArgs {
     /// Real seconds for each second that the scripted engine plays.
     #[arg(long, hide = true, default_value_t = 0.0)]
     pub scripted_pace: f64,
+    /// A server in place of a model.
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// What runs a model.
@@ -249,6 +254,12 @@ impl BenchArgs {
 }
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    if args.server.url.is_some() {
+        let served = serving::measure(args)?;
+        print::data(&served_text(&served, args.format)?)?;
+        print::note(&format!("results: {}", served.folder.path().display()));
+        return Ok(served.exit);
+    }
     if args.dry_run {
         return dry_run::run(args);
     }
@@ -256,6 +267,18 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     print::data(&report(&measured, args.format)?)?;
     print::note(&format!("results: {}", measured.folder.path().display()));
     Ok(measured.exit())
+}
+
+/// What was seen of a server, in the format asked for.
+pub fn served_text(served: &Served, format: OutputFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        OutputFormat::Csv => summary_text(&served.records)?,
+        OutputFormat::Json => {
+            let document = serde_json::json!({ "records": served.records });
+            format!("{}\n", serde_json::to_string_pretty(&document)?)
+        }
+        format => tables::served(&served.records).render(format.into(), print::width())?,
+    })
 }
 
 /// What was measured, in the format asked for. CSV has every column of summary.csv.

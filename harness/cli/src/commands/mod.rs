@@ -8,11 +8,13 @@ pub mod cost;
 pub mod hardware;
 pub mod import;
 pub mod ledger;
+pub mod merge;
 pub mod models;
 pub mod plans;
 pub mod prices;
 pub mod report;
 pub mod run;
+pub mod server_args;
 pub mod verify;
 
 use clap::ValueEnum;

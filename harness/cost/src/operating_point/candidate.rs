@@ -139,15 +139,24 @@ fn from_phases(
 
 /// From requests a second at this very shape; the share of the prefill is that of the latency.
 ///
-/// `ttft / (ttft + tpot * (osl - 1))`.
+/// `ttft / (ttft + tpot * (osl - 1))`. The interval, as a share, is that of the output tokens a
+/// second: at one shape they are requests times a constant.
 fn as_a_whole(base: Candidate<'_>, rate: RequestsPerSecond, osl: Tokens) -> Candidate<'_> {
     let latency = base.ttft.and_then(|ttft| {
         let decode =
             if osl.get() > 1 { base.tpot? * (osl.as_f64() - 1.0) } else { Seconds::new(0.0) };
         Some((ttft, ttft + decode))
     });
+    let bound = |end: fn(&Estimate<TokensPerSecond>) -> Option<TokensPerSecond>| {
+        let decode = base.decode.as_ref()?;
+        Some(rate * (end(decode)? / decode.value))
+    };
     Candidate {
-        requests_per_s: Estimate { value: rate, low: None, high: None },
+        requests_per_s: Estimate {
+            value: rate,
+            low: bound(|decode| decode.low),
+            high: bound(|decode| decode.high),
+        },
         prefill_share: latency
             .filter(|(_, whole)| whole.get() > 0.0)
             .map(|(ttft, whole)| Fraction::new(ttft / whole)),

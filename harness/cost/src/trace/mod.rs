@@ -179,6 +179,13 @@ impl Trace {
         self.requests.iter().map(price).sum()
     }
 
+    /// The ids of the blocks of 512 tokens that a request may share with others; empty where the
+    /// trace does not say.
+    #[must_use]
+    pub fn prefix_blocks(&self, request: usize) -> &[u64] {
+        self.prefixes.as_ref().map_or(&[], |prefixes| prefixes.of(request))
+    }
+
     /// What an unbounded cache of prefixes would have found in this trace.
     ///
     /// `None` where the trace does not say which prefixes its requests share.

@@ -36,6 +36,12 @@ impl Prefixes {
         Ok(())
     }
 
+    /// The blocks of one request.
+    pub(super) fn of(&self, request: usize) -> &[u64] {
+        let start = request.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        self.ends.get(request).map_or(&[], |&end| &self.ids[start.unwrap_or(0)..end])
+    }
+
     /// Shares of tokens and of blocks that were seen before.
     ///
     /// A request finds its blocks from the first on, up to the first one that is new. Its own

@@ -47,7 +47,8 @@ fn check_case(side: Which, record: &Record, samples: &CaseSamples) -> Result<(),
         ("decode_mean_tps", record.decode_mean_tps, &samples.decode),
     ] {
         let counted = u32::try_from(rates.len()).unwrap_or(u32::MAX);
-        let stated_count = record.repetitions.filter(|&n| n != counted);
+        // Samples of a server are slices of time, and its repetitions are requests.
+        let stated_count = record.repetitions.filter(|&n| n != counted && record.arrival.is_none());
         if let (Some(repetitions), true) = (stated_count, stated.is_some() || counted > 0) {
             let raw = format!("{counted} for {column}");
             return Err(refuse("repetitions", Some(repetitions.to_string()), raw));

@@ -33,6 +33,8 @@ pub const KEY_COLUMNS: &[KeyColumn] = &[
     KeyColumn { name: "concurrency", read: |r| shown(r.concurrency) },
     KeyColumn { name: "arrival", read: |r| text(r.arrival.as_deref()) },
     KeyColumn { name: "rate_rps", read: |r| shown(r.rate_rps.map(RequestsPerSecond::get)) },
+    KeyColumn { name: "endpoint", read: |r| text(r.endpoint.as_deref()) },
+    KeyColumn { name: "prefix", read: |r| text(r.prefix.as_deref()) },
 ];
 
 fn text(value: Option<&str>) -> Option<String> {
@@ -132,7 +134,7 @@ mod tests {
         }
         insta::assert_snapshot!(
             KeyColumn::named("git_commit").unwrap_err(),
-            @r#""git_commit" tells no cases apart; ignore one of model, quant, engine, device, threads, kv_dtype, isl, osl, depth, batch, concurrency, arrival, rate_rps"#
+            @r#""git_commit" tells no cases apart; ignore one of model, quant, engine, device, threads, kv_dtype, isl, osl, depth, batch, concurrency, arrival, rate_rps, endpoint, prefix"#
         );
     }
 

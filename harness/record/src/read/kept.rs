@@ -35,6 +35,11 @@ pub(crate) struct Kept {
 }
 
 impl KeptGaps {
+    /// Takes the gaps of a sample out; none where it has none.
+    pub(super) fn take(&mut self, case_id: &Text, sample: u32) -> Vec<Seconds> {
+        self.0.remove(&(case_id.clone(), sample)).map_or_else(Vec::new, |of| of.gaps)
+    }
+
     /// Reads the whole rows of an `itl.csv`.
     pub(crate) fn read(text: &[u8]) -> Result<Self, ReadError> {
         let mut gaps = Self::default();
@@ -101,7 +106,7 @@ fn changed(case: &Text, sample: u32, what: &str) -> ReadError {
     ReadError::Changed { case_id: case.to_string(), sample, what: what.to_owned() }
 }
 
-fn each(
+pub(super) fn each(
     text: &[u8],
     file: &'static str,
     columns: &'static [Column],

@@ -3,6 +3,7 @@
 mod error;
 mod gaps;
 mod kept;
+mod requests;
 mod samples;
 mod split;
 mod summary;
@@ -11,6 +12,7 @@ mod table;
 pub use error::ReadError;
 pub use gaps::{Gaps, read_gaps};
 pub(crate) use kept::{KeptGaps, read_kept};
+pub use requests::read_requests;
 pub use samples::{CaseSamples, Samples};
 pub use summary::read_summary_from;
 

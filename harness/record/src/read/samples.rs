@@ -3,6 +3,7 @@
 use super::ReadError;
 use super::table::Table;
 use crate::record::{Record, SCHEMA_VERSION};
+use crate::requests::{RequestSample, RequestTotals};
 use crate::sample::{RAW_COLUMNS_OF_VERSION_2, RawRow};
 use crate::text::Text;
 use crate::units::TokensPerSecond;
@@ -80,6 +81,7 @@ fn gather(
             version: SCHEMA_VERSION,
         });
     }
+    let mut requests: HashMap<(Text, Text), RequestTotals> = HashMap::new();
     let mut last = vec![Text::default(); RawRow::COLUMNS.len()];
     while table.advance()? {
         let row = table.check_row().and_then(|()| {
@@ -87,6 +89,12 @@ fn gather(
                 .map_err(|(at, why)| table.refuse(at, why))
         });
         match row {
+            Ok(row) if row.phase.is_some() => {
+                let of = (row.run_id.clone(), row.case_id.clone());
+                if let Some(request) = RequestSample::from_row(&row) {
+                    requests.entry(of).or_default().push(&request);
+                }
+            }
             Ok(row) if row.warmup => {}
             Ok(row) => {
                 let case = samples.entry(&row.run_id, &row.case_id);
@@ -97,6 +105,10 @@ fn gather(
             Err(error) if lenient => skipped.push(format!("raw.csv: {error}")),
             Err(error) => return Err(error),
         }
+    }
+    // Requests overlap, so that a sample of the throughput is a slice of their time.
+    for ((run_id, case_id), totals) in requests {
+        samples.entry(&run_id, &case_id).decode = totals.slices();
     }
     Ok(samples)
 }
@@ -157,7 +169,7 @@ mod tests {
         let cut = HEADER.replace(",decode_tps", "");
         insta::assert_snapshot!(
             read_samples(cut.as_bytes(), false, &mut Vec::new(), &mut Vec::new()).unwrap_err(),
-            @"missing columns: decode_tps; this is no raw.csv of schema version 3; give the file as it was written"
+            @"missing columns: decode_tps; this is no raw.csv of schema version 4; give the file as it was written"
         );
     }
 }

@@ -23,6 +23,12 @@ impl Percentile {
     pub fn samples_needed(self) -> usize {
         100_usize.div_ceil(100 - usize::from(self.0))
     }
+
+    /// As a share of 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
 }
 
 /// A percentile with linear interpolation between closest ranks:
@@ -35,7 +41,7 @@ impl Percentile {
 /// Hyndman and Fan (1996), type 7; the default of `NumPy` and R.
 pub fn percentile_linear<Q: Quantity>(samples: &[Q], p: Percentile) -> Result<Q, NoValue> {
     check(samples, p.samples_needed())?;
-    Ok(at_linear_rank(samples, f64::from(p.0) / 100.0))
+    Ok(at_linear_rank(samples, p.share()))
 }
 
 /// The middle sample, or the mean of the two in the middle. Given from one sample on.

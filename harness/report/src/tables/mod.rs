@@ -13,6 +13,7 @@ mod leaderboard;
 mod ledger;
 mod measurements;
 mod prices;
+mod served;
 mod tornado;
 mod words;
 
@@ -30,4 +31,5 @@ pub use ledger::ledger;
 pub use measurements::measurements;
 pub(crate) use measurements::status;
 pub use prices::prices;
+pub use served::served;
 pub use tornado::{tornado, tornado_for_people};

@@ -1,0 +1,40 @@
+//! What answers requests, and what was seen of an answer.
+
+use crate::fault::Fault;
+use crate::wire::Usage;
+use freeweights_record::units::Tokens;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A request that is ready to be sent: nothing is left to do between its schedule and the network.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Position in the schedule of the case, over all client processes.
+    pub index: u32,
+    /// What is read.
+    pub prompt: Arc<str>,
+    /// Output tokens asked for.
+    pub osl: Tokens,
+}
+
+/// What was seen of one answer. Times are taken as the bytes arrive.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// When it was sent.
+    pub sent: Instant,
+    /// When each chunk with content came.
+    pub arrivals: Vec<Instant>,
+    /// Token counts, by the server.
+    pub usage: Option<Usage>,
+    /// What was written, where it is kept.
+    pub text: Option<String>,
+    /// Why it failed, where it did.
+    pub fault: Option<Fault>,
+}
+
+/// Something that answers requests.
+pub trait Server: Send + Sync + 'static {
+    /// Sends a request and follows the answer to its end. What fails is in the exchange.
+    fn send(&self, request: Prepared) -> impl Future<Output = Exchange> + Send;
+}

@@ -1,0 +1,213 @@
+//! The loop that sends requests, on a clock that does not run: every time is known beforehand.
+
+#![expect(clippy::unwrap_used, reason = "tests stop where something is not as expected")]
+
+use freeweights_client::load::{
+    Arrivals, CaseEnd, Lengths, LoadCase, Rate, Replay, ReplayRequest, Schedule, Shard, Spread,
+    WhyEnded, Written, drive,
+};
+use freeweights_client::prompt::{Calibration, Prefix, Prompts};
+use freeweights_client::{Prepared, Script, Scripted};
+use freeweights_record::Record;
+use freeweights_record::requests::{Phase, RequestSample, RequestTotals};
+use freeweights_record::units::{Ratio, RequestsPerSecond, Seconds, Tokens};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::time::Instant;
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+fn lengths() -> Lengths {
+    Lengths { isl: Tokens::new(16), osl: Tokens::new(11), spread: Spread::Fixed }
+}
+
+fn case(schedule: Schedule) -> LoadCase {
+    LoadCase {
+        schedule,
+        shard: Shard::default(),
+        seed: 9,
+        warmup: 4,
+        requests: Some(40),
+        time: None,
+        counted_elsewhere: false,
+    }
+}
+
+/// 100 ms and then 10 ms a token.
+fn even(_: &Prepared) -> Script {
+    Script { ttft: ms(100), gap: ms(10), fault: None }
+}
+
+fn run(
+    case: &LoadCase,
+    script: impl Fn(&Prepared) -> Script + Send + Sync + 'static,
+) -> (Vec<RequestSample>, CaseEnd) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let prompts = Prompts::new(Calibration::default(), Prefix::Bust, 1, 2);
+        let mut rows = Vec::new();
+        let mut sink = |row: RequestSample, _: Option<Written>| rows.push(row);
+        let now = Instant::now();
+        let stop = AtomicBool::new(false);
+        let server = Arc::new(Scripted::new(script));
+        let end = drive(server, &prompts, case, (now, now), &stop, &mut sink).await;
+        (rows, end)
+    })
+}
+
+fn record(rows: &[RequestSample]) -> Record {
+    let mut totals = RequestTotals::default();
+    for row in rows {
+        totals.push(row);
+    }
+    let mut record = Record::default();
+    totals.summarise(&mut record, 1);
+    record
+}
+
+fn near(a: Seconds, b: f64) -> bool {
+    (a.get() - b).abs() < 2e-3
+}
+
+#[test]
+fn a_closed_loop_keeps_its_slots_full_until_the_last_measured_one_ended() {
+    let (rows, end) = run(&case(Schedule::Closed { concurrency: 4, lengths: lengths() }), even);
+    assert_eq!((end.why, end.most_in_flight), (WhyEnded::Done, 4));
+    let count = |phase| rows.iter().filter(|row| row.phase == phase).count();
+    assert_eq!((count(Phase::Warmup), count(Phase::Measured)), (4, 40));
+    let record = record(&rows);
+    // 100 ms + 10 gaps; four of them at a time: 4 / 0.2 s
+    assert!(near(record.ttft_mean_s.unwrap(), 0.1) && near(record.tpot_mean_s.unwrap(), 0.01));
+    assert!((record.requests_per_s.unwrap().get() - 20.0).abs() < 2.5);
+    assert!((record.decode_mean_tps.unwrap().get() - 220.0).abs() < 10.0);
+    assert_eq!(record.requests_failed, Some(0));
+}
+
+#[test]
+fn an_open_loop_does_not_wait_for_answers() {
+    let rate = Rate { rate: RequestsPerSecond::new(50.0), arrivals: Arrivals::Poisson };
+    let slow = |_: &Prepared| Script { ttft: ms(5_000), gap: ms(0), fault: None };
+    let (rows, end) = run(&case(Schedule::Open { rate, lengths: lengths() }), slow);
+    // All 44 are sent before the first answer, and so are many more to keep the load up.
+    assert!(end.most_in_flight > 200, "{end:?}");
+    let mut measured: Vec<_> = rows.iter().filter(|row| row.phase == Phase::Measured).collect();
+    measured.sort_by_key(|row| row.index);
+    assert_eq!(measured.len(), 40);
+    assert!(measured.iter().all(|row| row.late().get() < 2e-3), "{measured:?}");
+    let span = measured[39].scheduled - measured[0].scheduled;
+    assert!((0.4..1.4).contains(&span.get()), "{span}");
+    let cut = rows.iter().filter(|row| row.phase == Phase::Drain).collect::<Vec<_>>();
+    assert!(cut.iter().all(|row| row.error.as_deref() == Some("cut: the case ended first")));
+}
+
+#[test]
+fn time_ends_a_case_too() {
+    let timed = LoadCase {
+        requests: None,
+        time: Some(Seconds::new(3.0)),
+        ..case(Schedule::Closed { concurrency: 2, lengths: lengths() })
+    };
+    let (rows, _) = run(&timed, even);
+    // Two every 0.2 s for 3 s.
+    let measured = rows.iter().filter(|row| row.phase == Phase::Measured).count();
+    assert!((29..=32).contains(&measured), "{measured}");
+}
+
+#[test]
+fn a_trace_is_replayed_at_its_pace_and_ends() {
+    let request = |i: u32| ReplayRequest {
+        arrival: Seconds::new(f64::from(i)),
+        isl: Tokens::new(8 + u64::from(i)),
+        osl: Tokens::new(2),
+        blocks: Vec::new(),
+    };
+    let requests: Arc<[ReplayRequest]> = (0..10).map(request).collect();
+    let replay = Replay { requests, speed: Ratio::new(4.0) };
+    let (rows, end) =
+        run(&LoadCase { warmup: 0, requests: None, ..case(Schedule::Trace(replay)) }, even);
+    assert_eq!((end.why, rows.len()), (WhyEnded::Done, 10));
+    let mut rows = rows;
+    rows.sort_by_key(|row| row.index);
+    assert!(near(rows[9].scheduled, 2.25), "{:?}", rows[9]);
+    assert_eq!(rows[9].tokens_in, Some(Tokens::new(17)));
+}
+
+#[test]
+fn failures_do_not_end_a_case_unless_nothing_else_comes() {
+    let every_third = |request: &Prepared| Script {
+        fault: request.index.is_multiple_of(3).then_some(freeweights_client::Fault::Refused),
+        ..even(request)
+    };
+    let closed = case(Schedule::Closed { concurrency: 4, lengths: lengths() });
+    let (rows, end) = run(&closed, every_third);
+    assert_eq!(end.why, WhyEnded::Done);
+    let record = record(&rows);
+    assert_eq!(record.errors.as_deref(), Some("refused 13"));
+    let none = |_: &Prepared| Script {
+        fault: Some(freeweights_client::Fault::Refused),
+        ttft: ms(0),
+        gap: ms(0),
+    };
+    let (rows, end) = run(&closed, none);
+    assert!(matches!(end.why, WhyEnded::ServerGone(_)), "{end:?}");
+    assert!((20..30).contains(&rows.len()), "{}", rows.len());
+}
+
+#[test]
+fn two_shards_together_are_one_process_to_the_last_digit() {
+    // Latencies that differ from request to request.
+    let varied = |request: &Prepared| Script {
+        ttft: ms(20 + u64::from(request.index * 7_919 % 83)),
+        gap: ms(1 + u64::from(request.index * 104_729 % 13)),
+        fault: (request.index % 29 == 3).then_some(freeweights_client::Fault::Refused),
+    };
+    let rate = Rate { rate: RequestsPerSecond::new(100.0), arrivals: Arrivals::Gamma(0.5) };
+    let lengths = Lengths { spread: Spread::LogNormal(0.5), ..lengths() };
+    let open = Schedule::Open { rate, lengths };
+    let whole = LoadCase { warmup: 20, requests: Some(400), ..case(open) };
+    let (one, _) = run(&whole, varied);
+    let shard = |shard: &str| {
+        let part = LoadCase {
+            shard: shard.parse().unwrap(),
+            warmup: 10,
+            requests: Some(200),
+            ..whole.clone()
+        };
+        run(&part, varied).0
+    };
+    let counted = |rows: &[RequestSample]| -> Vec<RequestSample> {
+        rows.iter().filter(|row| row.phase == Phase::Measured).cloned().collect()
+    };
+    let mut joined = counted(&shard("1/2"));
+    joined.extend(counted(&shard("2/2")));
+    let mut one = counted(&one);
+    // A process has its first 20 as warm-ups, and so have two of 10.
+    joined.sort_by_key(|row| row.index);
+    one.sort_by_key(|row| row.index);
+    assert_eq!(joined.len(), 400);
+    let indices = |rows: &[RequestSample]| rows.iter().map(|row| row.index).collect::<Vec<_>>();
+    assert_eq!(indices(&joined), indices(&one));
+    let (a, b) = (record(&joined), record(&one));
+    let percentiles = |r: &Record| {
+        [
+            r.ttft_p50_s,
+            r.ttft_p90_s,
+            r.ttft_p99_s,
+            r.tpot_p50_s,
+            r.tpot_p99_s,
+            r.itl_p50_s,
+            r.itl_p99_s,
+            r.e2e_p99_s,
+        ]
+        .map(|time| time.unwrap())
+    };
+    assert_eq!(percentiles(&a), percentiles(&b));
+    assert_eq!((a.errors, a.requests_failed), (b.errors, b.requests_failed));
+}

@@ -1,0 +1,423 @@
+//! The figures of a case from its requests, in one pass.
+
+use super::{Distribution, Flow, Objective, Phase, RequestSample};
+use crate::record::Record;
+use crate::stats::{
+    Percentile, autocorrelation, mann_kendall, mean, median, sample_stddev, series_interval,
+    theil_sen_drift,
+};
+use crate::units::{
+    Fraction, RequestsPerSecond, Seconds, Tokens, TokensPerEvent, TokensPerRequest, TokensPerSecond,
+};
+use std::collections::BTreeMap;
+
+/// Equal parts of the window of a case. The throughput in each is one sample.
+pub const SLICES: usize = 20;
+
+/// Groups of neighbouring requests whose mean latencies are tested for a drift.
+const GROUPS: usize = 50;
+
+/// Chance under which an order is taken for a drift, and the least drift told of.
+const DRIFT: (f64, f64) = (0.01, 0.02);
+
+/// Gathers the requests of one case; nothing in it grows with their number beyond
+/// [`EXACT_UP_TO`](super::EXACT_UP_TO).
+#[derive(Debug, Clone, Default)]
+pub struct RequestTotals {
+    objective: Option<Objective>,
+    ttft: Distribution,
+    tpot: Distribution,
+    e2e: Distribution,
+    itl: Distribution,
+    late: Distribution,
+    in_order: Vec<Seconds>,
+    tokens_out: Flow,
+    tokens_in: Flow,
+    ended: Flow,
+    sent: Flow,
+    first_sent: Option<Seconds>,
+    last_sent: Option<Seconds>,
+    last_ended: Option<Seconds>,
+    measured: u32,
+    warmups: u32,
+    good: u32,
+    short: u32,
+    sum_in: (u64, u64),
+    sum_out: (u64, u64),
+    events: u64,
+    errors: BTreeMap<String, u32>,
+}
+
+impl RequestTotals {
+    /// Totals that count who keeps an objective, where there is one.
+    #[must_use]
+    pub fn new(objective: Option<Objective>) -> Self {
+        Self { objective, ..Self::default() }
+    }
+
+    /// Takes one more request.
+    pub fn push(&mut self, request: &RequestSample) {
+        self.count_flow(request);
+        self.last_sent = latest(self.last_sent, Some(request.sent));
+        self.sent.add(request.sent, request.sent, 1.0);
+        match request.phase {
+            Phase::Warmup => self.warmups += 1,
+            Phase::Drain => {}
+            Phase::Measured => self.count_measured(request),
+        }
+    }
+
+    /// Takes a gap of a measured request that stands in `itl.csv`.
+    pub fn push_gap(&mut self, gap: Seconds) {
+        self.itl.push(gap);
+    }
+
+    /// Whatever came within the window counts, of whichever request.
+    fn count_flow(&mut self, request: &RequestSample) {
+        let (Some(ttft), Some(ended)) = (request.ttft, request.ended()) else { return };
+        let first = request.sent + ttft;
+        if let Some(tokens) = request.tokens_out {
+            // The first token came with the first chunk, the others until the last one.
+            let later = tokens.as_f64() - 1.0;
+            self.tokens_out.add(first, first, tokens.as_f64().min(1.0));
+            if later > 0.0 {
+                self.tokens_out.add(first, ended, later);
+            }
+        }
+        if let Some(tokens) = request.tokens_in {
+            self.tokens_in.add(request.sent, first, tokens.as_f64());
+        }
+        if request.error.is_none() {
+            self.ended.add(ended, ended, 1.0);
+        }
+    }
+
+    fn count_measured(&mut self, request: &RequestSample) {
+        self.measured += 1;
+        let earlier = self.first_sent.filter(|earlier| *earlier < request.sent);
+        self.first_sent = earlier.or(Some(request.sent));
+        self.last_ended = latest(self.last_ended, request.ended());
+        self.late.push(request.late());
+        if let Some(error) = &request.error {
+            let word = error.split(':').next().unwrap_or_default().to_owned();
+            *self.errors.entry(word).or_default() += 1;
+            return;
+        }
+        if self.objective.as_ref().is_some_and(|objective| objective.is_met(request)) {
+            self.good += 1;
+        }
+        request.ttft.into_iter().for_each(|time| self.ttft.push(time));
+        request.tpot().into_iter().for_each(|time| self.tpot.push(time));
+        if let Some(e2e) = request.e2e {
+            self.e2e.push(e2e);
+            if self.e2e.is_exact() {
+                self.in_order.push(e2e);
+            }
+        }
+        request.gaps.iter().for_each(|gap| self.itl.push(*gap));
+        add(&mut self.sum_in, request.tokens_in);
+        add(&mut self.sum_out, request.tokens_out);
+        self.events += u64::from(request.events);
+        if request.tokens_out.is_some_and(|tokens| tokens < request.tokens_asked) {
+            self.short += 1;
+        }
+    }
+
+    /// Measured requests that came to their end.
+    #[must_use]
+    pub fn completed(&self) -> u32 {
+        self.measured - self.failed()
+    }
+
+    /// Measured requests, failed ones included.
+    #[must_use]
+    pub const fn measured(&self) -> u32 {
+        self.measured
+    }
+
+    /// Measured requests that failed.
+    #[must_use]
+    pub fn failed(&self) -> u32 {
+        self.errors.values().sum()
+    }
+
+    /// Measured requests that keep the objective; `None` without one.
+    #[must_use]
+    pub fn good(&self) -> Option<u32> {
+        self.objective.as_ref().map(|_| self.good)
+    }
+
+    /// How late requests were sent.
+    #[must_use]
+    pub const fn late(&self) -> &Distribution {
+        &self.late
+    }
+
+    /// Where throughput is counted: from the first measured request sent to the last measured one
+    /// ended, or to the last request sent where that is earlier: then the load was falling.
+    #[must_use]
+    pub fn window(&self) -> Option<(Seconds, Seconds)> {
+        let (from, ended) = (self.first_sent?, self.last_ended?);
+        let sent = self.last_sent.filter(|sent| *sent > from).unwrap_or(ended);
+        let to = if sent < ended { sent } else { ended };
+        (to > from).then_some((from, to))
+    }
+
+    /// Requests that came to their end within the window, as a share of those sent in it: less than
+    /// 1 for long, and the queue grows without end.
+    #[must_use]
+    pub fn served_share(&self) -> Option<Fraction> {
+        let (from, to) = self.window()?;
+        let sent = self.sent.between(from, to);
+        (sent > 0.0).then(|| Fraction::new(self.ended.between(from, to) / sent))
+    }
+
+    /// Output tokens a second in each of [`SLICES`] equal parts of the window: the samples of the
+    /// throughput. Empty without a window.
+    #[must_use]
+    pub fn slices(&self) -> Vec<TokensPerSecond> {
+        let Some((from, to)) = self.window() else { return Vec::new() };
+        let width = (to - from) / SLICES as f64;
+        let slice = |at: usize| {
+            let begin = from + width * at as f64;
+            TokensPerSecond::new(self.tokens_out.between(begin, begin + width) / width.get())
+        };
+        (0..SLICES).map(slice).collect()
+    }
+
+    /// Fills the figures of `record`; `seed` makes the interval repeatable.
+    pub fn summarise(&self, record: &mut Record, seed: u64) {
+        record.requests = Some(self.measured);
+        record.requests_failed = Some(self.failed());
+        record.errors = self.errors().map(Into::into);
+        record.repetitions = Some(self.completed());
+        record.warmups = Some(self.warmups);
+        record.short_answers = Some(self.short);
+        record.objective = self.objective.as_ref().map(|all| all.to_string().into());
+        record.late_p99_s = match self.late.percentile(Percentile::P99) {
+            Ok(late) => Some(late),
+            Err(_) => self.late.max(),
+        };
+        self.latencies(record);
+        self.lengths(record);
+        self.steadiness(record);
+        self.throughput(record, seed);
+    }
+
+    fn latencies(&self, record: &mut Record) {
+        let at = |all: &Distribution, p| all.percentile(p).ok();
+        record.ttft_mean_s = self.ttft.mean().ok();
+        record.ttft_p50_s = at(&self.ttft, Percentile::P50);
+        record.ttft_p90_s = at(&self.ttft, Percentile::P90);
+        record.ttft_p99_s = at(&self.ttft, Percentile::P99);
+        record.ttft_stddev_s = self.ttft.sample_stddev().ok();
+        record.tpot_mean_s = self.tpot.mean().ok();
+        record.tpot_p50_s = at(&self.tpot, Percentile::P50);
+        record.tpot_p90_s = at(&self.tpot, Percentile::P90);
+        record.tpot_p99_s = at(&self.tpot, Percentile::P99);
+        record.itl_p50_s = at(&self.itl, Percentile::P50);
+        record.itl_p99_s = at(&self.itl, Percentile::P99);
+        record.itl_max_s = self.itl.max();
+        record.e2e_mean_s = self.e2e.mean().ok();
+        record.e2e_p99_s = at(&self.e2e, Percentile::P99);
+    }
+
+    fn lengths(&self, record: &mut Record) {
+        let per_request = |(sum, count): (u64, u64)| {
+            (count > 0).then(|| TokensPerRequest::new(sum as f64 / count as f64))
+        };
+        record.tokens_in_mean = per_request(self.sum_in);
+        record.tokens_out_mean = per_request(self.sum_out);
+        record.tokens_per_event = (self.events > 0 && self.sum_out.1 > 0)
+            .then(|| TokensPerEvent::new(self.sum_out.0 as f64 / self.events as f64));
+    }
+
+    fn steadiness(&self, record: &mut Record) {
+        let size = self.in_order.len().div_ceil(GROUPS).max(1);
+        let means: Vec<Seconds> =
+            self.in_order.chunks(size).filter_map(|group| mean(group).ok()).collect();
+        let (Ok(trend), Ok(drift)) = (mann_kendall(&means), theil_sen_drift(&means)) else {
+            return;
+        };
+        if means.len() >= 6 {
+            let drifting = trend.p < DRIFT.0 && (drift.get() - 1.0).abs() > DRIFT.1;
+            record.drift_ratio = Some(drift);
+            record.drifting = Some(drifting);
+            record.steady = Some(!drifting);
+        }
+    }
+
+    fn throughput(&self, record: &mut Record, seed: u64) {
+        let Some((from, to)) = self.window() else { return };
+        let window = to - from;
+        record.window_s = Some(window);
+        let rate = RequestsPerSecond::new(self.ended.between(from, to) / window.get());
+        record.requests_per_s = Some(rate);
+        record.goodput_rps = self
+            .good()
+            .filter(|_| self.measured > 0)
+            .map(|good| rate * (f64::from(good) / f64::from(self.completed().max(1))));
+        if self.sum_out.1 == 0 {
+            return;
+        }
+        let slices = self.slices();
+        record.decode_mean_tps = mean(&slices).ok();
+        record.decode_median_tps = median(&slices).ok();
+        record.decode_stddev_tps = sample_stddev(&slices).ok();
+        record.autocorrelation = autocorrelation(&slices).ok();
+        // Few requests make slices of a few tokens' edges: their spread says nothing.
+        if let (Ok(interval), true) = (series_interval(&slices, seed), self.completed() >= 5) {
+            let low = TokensPerSecond::new(interval.low.get().max(0.0));
+            record.decode_ci95_low_tps = Some(low);
+            record.decode_ci95_high_tps = Some(interval.high);
+        }
+        if self.sum_in.1 > 0 {
+            let read = self.tokens_in.between(from, to) / window.get();
+            record.total_mean_tps =
+                record.decode_mean_tps.map(|out| out + TokensPerSecond::new(read));
+        }
+    }
+
+    /// Why requests failed, most frequent first; `None` where none did.
+    #[must_use]
+    pub fn errors(&self) -> Option<String> {
+        let mut all: Vec<(&String, &u32)> = self.errors.iter().collect();
+        all.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        let words: Vec<String> =
+            all.iter().map(|(word, count)| format!("{word} {count}")).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Share of the measured requests that keep the objective.
+    #[must_use]
+    pub fn good_share(&self) -> Option<Fraction> {
+        let good = self.good().filter(|_| self.measured > 0)?;
+        Some(Fraction::new(f64::from(good) / f64::from(self.measured)))
+    }
+}
+
+fn add(sum: &mut (u64, u64), tokens: Option<Tokens>) {
+    if let Some(tokens) = tokens {
+        sum.0 += tokens.get();
+        sum.1 += 1;
+    }
+}
+
+fn latest(so_far: Option<Seconds>, time: Option<Seconds>) -> Option<Seconds> {
+    match (so_far, time) {
+        (Some(a), Some(b)) => Some(if b > a { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sent at `sent`, a first token after 0.1 s, ten tokens a second, eleven of them.
+    fn request(index: u32, phase: Phase, sent: f64) -> RequestSample {
+        RequestSample {
+            index,
+            phase,
+            scheduled: Seconds::new(sent),
+            sent: Seconds::new(sent),
+            ttft: Some(Seconds::new(0.1)),
+            e2e: Some(Seconds::new(1.1)),
+            gaps: vec![Seconds::new(0.1); 10],
+            events: 11,
+            tokens_in: Some(Tokens::new(100)),
+            tokens_out: Some(Tokens::new(11)),
+            tokens_asked: Tokens::new(11),
+            error: None,
+        }
+    }
+
+    /// One request after the other, 1.1 s each.
+    fn one_by_one(count: u32) -> RequestTotals {
+        let mut totals = RequestTotals::new(Some("ttft=0.2".parse().unwrap()));
+        totals.push(&request(0, Phase::Warmup, 0.0));
+        for i in 1..=count {
+            totals.push(&request(i, Phase::Measured, f64::from(i) * 1.1));
+        }
+        totals.push(&request(count + 1, Phase::Drain, f64::from(count + 1) * 1.1));
+        totals
+    }
+
+    #[test]
+    fn throughput_is_that_of_the_window() {
+        let mut record = Record::default();
+        one_by_one(20).summarise(&mut record, 1);
+        // From 1.1 s to 23.1 s: 20 requests of 11 tokens.
+        assert!((record.window_s.unwrap().get() - 22.0).abs() < 1e-9);
+        assert!((record.decode_mean_tps.unwrap().get() - 10.0).abs() < 1e-3);
+        assert!((record.requests_per_s.unwrap().get() - 20.0 / 22.0).abs() < 0.05);
+        assert_eq!(record.goodput_rps, record.requests_per_s);
+        // 100 tokens read and 11 written every 1.1 s
+        assert!((record.total_mean_tps.unwrap().get() - 111.0 / 1.1).abs() < 0.1);
+        assert!((record.tpot_mean_s.unwrap().get() - 0.1).abs() < 1e-12);
+        assert_eq!(
+            (record.requests, record.warmups, record.repetitions),
+            (Some(20), Some(1), Some(20))
+        );
+        assert_eq!(record.itl_max_s, Some(Seconds::new(0.1)));
+        assert_eq!(record.tokens_per_event, Some(TokensPerEvent::new(1.0)));
+        assert_eq!((record.drifting, record.steady), (Some(false), Some(true)));
+    }
+
+    #[test]
+    fn failures_are_counted_by_their_word_and_have_no_latency() {
+        let mut totals = one_by_one(3);
+        for (i, error) in
+            ["timeout: no token for 30 s", "http_500: oops", "http_500"].iter().enumerate()
+        {
+            let failed = RequestSample {
+                error: Some((*error).into()),
+                ttft: None,
+                e2e: None,
+                ..request(10 + u32::try_from(i).unwrap(), Phase::Measured, 2.0)
+            };
+            totals.push(&failed);
+        }
+        let mut record = Record::default();
+        totals.summarise(&mut record, 1);
+        assert_eq!(record.errors.as_deref(), Some("http_500 2, timeout 1"));
+        assert_eq!(
+            (record.requests, record.requests_failed, record.repetitions),
+            (Some(6), Some(3), Some(3))
+        );
+        assert_eq!(totals.good_share(), Some(Fraction::new(0.5)));
+        assert_eq!(record.ttft_p90_s, None);
+    }
+
+    #[test]
+    fn a_load_that_falls_at_the_end_does_not_count() {
+        // Ten requests at once, of which one takes five times as long.
+        let mut totals = RequestTotals::default();
+        for i in 0..10 {
+            totals.push(&request(i, Phase::Measured, f64::from(i) * 0.1));
+        }
+        totals.push(&RequestSample {
+            e2e: Some(Seconds::new(5.0)),
+            ..request(10, Phase::Measured, 1.0)
+        });
+        // 6.0 is when the last one ended, 1.0 when the last one was sent.
+        assert_eq!(totals.window(), Some((Seconds::new(0.0), Seconds::new(1.0))));
+        let none = RequestTotals::default();
+        assert_eq!((none.window(), none.slices()), (None, Vec::new()));
+        let mut record = Record::default();
+        none.summarise(&mut record, 1);
+        assert_eq!((record.requests, record.decode_mean_tps), (Some(0), None));
+    }
+
+    #[test]
+    fn slower_and_slower_is_not_steady() {
+        let mut totals = RequestTotals::default();
+        for i in 0..40 {
+            let e2e = Some(Seconds::new(1.1 + f64::from(i) * 0.05));
+            totals.push(&RequestSample { e2e, ..request(i, Phase::Measured, f64::from(i)) });
+        }
+        let mut record = Record::default();
+        totals.summarise(&mut record, 1);
+        assert_eq!((record.drifting, record.steady), (Some(true), Some(false)));
+    }
+}
