@@ -70,6 +70,13 @@ impl LocalEngine {
         (self.started, self.clock) = (Instant::now(), now);
     }
 
+    /// The decoder, for what times it in another way. What it has in its KV cache is not counted on
+    /// afterwards.
+    pub fn decoder_mut(&mut self) -> &mut dyn Decoder {
+        self.filled = None;
+        self.decoder.as_mut()
+    }
+
     /// Token ids the last sample wrote into its first sequence.
     #[must_use]
     pub fn last_output(&self) -> &[u32] {

@@ -188,8 +188,11 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
     let model = asked["model"].as_str().unwrap().to_owned();
     let chat = asked.get("messages").is_some();
     let prompt = if chat { &asked["messages"][0]["content"] } else { &asked["prompt"] };
-    let words = prompt.as_str().unwrap().split(' ').count() as u64 + if chat { 10 } else { 1 };
-    let tokens = asked["max_tokens"].as_u64().unwrap();
+    // Other clients send text as an array of parts.
+    let prompt = prompt.as_str().or_else(|| prompt[0]["text"].as_str()).unwrap_or_default();
+    let words = prompt.split(' ').count() as u64 + if chat { 10 } else { 1 };
+    let most = |name: &str| asked[name].as_u64();
+    let tokens = most("max_tokens").or_else(|| most("max_completion_tokens")).unwrap_or(16);
     let told = Told::by(&model);
     if told.capacity > 0.0 {
         queue(&shared, told.capacity).await;
