@@ -9,7 +9,7 @@ use freeweights_client::load::{
     CaseEnd, Lengths, LoadCase, Schedule, Shard, Spread, WhyEnded, Written, drive,
 };
 use freeweights_client::prompt::{Calibration, Prefix, Prompts};
-use freeweights_client::{Api, OpenAi, Target};
+use freeweights_client::{Api, OpenAi, Target, probe};
 use freeweights_record::Record;
 use freeweights_record::requests::{Phase, RequestSample, RequestTotals};
 use freeweights_record::units::Tokens;
@@ -163,6 +163,34 @@ fn the_other_interface_is_spoken_too() {
     assert!(counted.iter().all(|row| row.error.is_none()), "{counted:?}");
     // 20 words and a mark at the beginning, without a template
     assert_eq!(counted[0].tokens_in, Some(Tokens::new(21)));
+}
+
+#[test]
+fn http_2_is_spoken_where_it_is_asked_for() {
+    let server = FakeServer::start();
+    let mut target = target(&server.url(), "ttft=5,gap=1");
+    target.http2 = true;
+    let (rows, _) = run(target, &case());
+    let counted = measured(&rows);
+    assert!(counted.iter().all(|row| row.error.is_none() && row.events == 8), "{counted:?}");
+    // One connection carries all requests.
+    assert_eq!(server.versions(), ["HTTP/2.0"]);
+}
+
+#[test]
+fn a_field_that_a_server_refuses_is_left_out() {
+    let server = FakeServer::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let found = runtime.block_on(probe(target(&server.url(), "strict"), 1, 2)).unwrap();
+    assert!(!found.server.target().ignore_eos);
+    assert!(found.counts);
+    let told = found.notes.join("\n");
+    assert!(told.starts_with("the server knows no ignore_eos: answers may be shorter"), "{told}");
+    let found = runtime.block_on(probe(target(&server.url(), "ttft=1"), 1, 2)).unwrap();
+    assert!(found.server.target().ignore_eos);
+    assert_eq!(found.version.as_deref(), Some("0.0-fake"));
+    let calibration = found.calibration.unwrap();
+    assert!((calibration.per_word - 1.0).abs() < 1e-9 && (calibration.around - 10.0).abs() < 1e-9);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
@@ -33,6 +33,8 @@ struct Shared {
     dies_after: u64,
     /// Every `Authorization` that came.
     keys: Mutex<Vec<String>>,
+    /// Versions of HTTP that were spoken.
+    versions: Mutex<Vec<String>>,
     /// How far each gap was from the one it was told, in nanoseconds: the server's own share of
     /// what a client sees.
     missed: Mutex<Vec<u32>>,
@@ -99,6 +101,11 @@ impl FakeServer {
     /// Requests for completions that came.
     pub fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// Versions of HTTP that were spoken, each once.
+    pub fn versions(&self) -> Vec<String> {
+        self.shared.versions.lock().unwrap().clone()
     }
 
     /// Every `Authorization` that came.
@@ -179,8 +186,20 @@ impl Told {
     }
 }
 
-async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn complete(
+    State(shared): State<Arc<Shared>>,
+    version: Version,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     shared.asked.fetch_add(1, Ordering::SeqCst);
+    {
+        let version = format!("{version:?}");
+        let mut versions = shared.versions.lock().unwrap();
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
     if let Some(key) = headers.get(header::AUTHORIZATION) {
         shared.keys.lock().unwrap().push(key.to_str().unwrap().to_owned());
     }
