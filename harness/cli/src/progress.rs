@@ -68,8 +68,13 @@ impl Progress {
         if let Some(last) = self.last_line.get()
             && last.elapsed() >= LINES
         {
-            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            print::note(&format!("{done} of {all} cases; {message}"));
+            match self.bar.length() {
+                Some(all) => {
+                    print::note(&format!("{} of {all} cases; {message}", self.bar.position()));
+                }
+                // Something without parts.
+                None => print::note(&message),
+            }
             self.last_line.set(Some(Instant::now()));
         }
         self.bar.set_message(message);
