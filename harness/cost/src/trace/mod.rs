@@ -187,6 +187,11 @@ impl Trace {
         self.prefixes.as_ref().map(|prefixes| prefixes.hits(&self.requests))
     }
 
+    /// The prefix blocks of one request; empty where the trace does not say.
+    pub(crate) fn blocks(&self, place: usize) -> &[u64] {
+        self.prefixes.as_ref().map_or(&[], |prefixes| prefixes.of(place))
+    }
+
     /// The demand this trace stands for.
     #[must_use]
     pub fn demand(&self) -> Demand {

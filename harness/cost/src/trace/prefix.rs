@@ -36,6 +36,13 @@ impl Prefixes {
         Ok(())
     }
 
+    /// The blocks of one request.
+    pub(super) fn of(&self, place: usize) -> &[u64] {
+        let end = self.ends.get(place).copied().unwrap_or(0);
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.ids[start.min(end)..end]
+    }
+
     /// Shares of tokens and of blocks that were seen before.
     ///
     /// A request finds its blocks from the first on, up to the first one that is new. Its own

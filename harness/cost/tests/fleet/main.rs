@@ -1,0 +1,6 @@
+//! The simulated fleet against queueing theory, against its own books, and against what is published.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod books;
+mod theory;
+mod traces;
