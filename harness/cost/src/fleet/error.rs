@@ -1,5 +1,6 @@
 //! What can keep a fleet from being simulated.
 
+use crate::error::CostError;
 use thiserror::Error;
 
 /// Why there is no answer about a fleet. Every message ends in the next action.
@@ -89,7 +90,7 @@ pub enum FleetError {
     },
     /// No number of replicas that was tried is enough.
     #[error(
-        "not even {most} replicas meet {objective}; the nearest has {reached}; relax the objective, or allow more with --replicas-max"
+        "even with {most} replicas, the most that were tried, {objective} is missed: there is {reached}; relax the objective, or allow more with --replicas-max"
     )]
     NoFleetMeets {
         /// The bound that is missed.
@@ -99,4 +100,7 @@ pub enum FleetError {
         /// What it reaches.
         reached: String,
     },
+    /// What is wrong with the terms.
+    #[error(transparent)]
+    Cost(#[from] CostError),
 }

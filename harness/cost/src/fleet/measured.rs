@@ -3,7 +3,7 @@
 use super::error::FleetError;
 use super::service::{MeasuredTime, ServiceCurve};
 use crate::group::groups;
-use freeweights_record::units::{Seconds, Tokens};
+use freeweights_record::units::{Bytes, Seconds, Tokens};
 use freeweights_record::{Record, Status};
 
 /// The two phases of one group of records.
@@ -98,6 +98,38 @@ fn phases(members: &[&Record]) -> Phases {
     phases
 }
 
+/// Share of the memory that weights and KV cache may take.
+///
+/// # Source
+/// The default of vLLM's `gpu_memory_utilization`.
+const USABLE_MEMORY: f64 = 0.9;
+
+/// Tokens that fit the KV cache beside the weights, where a record says how much memory there is and
+/// what a token takes.
+///
+/// `(0.9 * memory - weights - workspace) / (kv_peak / (batch * (depth + isl + osl)))`; the smallest of
+/// the records.
+pub(super) fn kv_room(records: &[Record]) -> Option<Tokens> {
+    let room = |record: &Record| {
+        let memory = match record.gpu_memory_bytes {
+            Some(one) => one.as_f64() * f64::from(record.gpu_count.unwrap_or(1)),
+            None => record.memory_total_bytes?.as_f64(),
+        };
+        let depth = record.depth.map_or(0.0, Tokens::as_f64);
+        let length = depth + record.isl?.as_f64() + record.osl?.as_f64();
+        let tokens = length * f64::from(record.batch.or(record.concurrency)?);
+        let per_token = record.kv_peak_bytes.filter(|bytes| bytes.get() > 0)?.as_f64() / tokens;
+        let workspace = record.workspace_bytes.map_or(0.0, Bytes::as_f64);
+        let free = USABLE_MEMORY * memory - record.weights_bytes?.as_f64() - workspace;
+        (free > 0.0).then(|| free / per_token)
+    };
+    let rooms = records.iter().filter(|record| record.status == Status::Ok).filter_map(room);
+    let least = rooms.fold(f64::INFINITY, f64::min);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let tokens = least as u64;
+    least.is_finite().then(|| Tokens::new(tokens))
+}
+
 fn positive(time: Option<Seconds>) -> Option<Seconds> {
     time.filter(|time| time.get() > 0.0)
 }
@@ -136,6 +168,21 @@ mod tests {
         // 100 / 1,000 s and 4 * 100 / 2,000 s; what was read at a depth tells another story.
         let prefill = |batch, isl| curve.prefill(batch, Tokens::new(isl)).get();
         assert!((prefill(1, 100) - 0.1).abs() < 1e-12 && (prefill(4, 100) - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_fits_beside_the_weights() {
+        let with = Record {
+            memory_total_bytes: Some(Bytes::new(10_000)),
+            weights_bytes: Some(Bytes::new(3_000)),
+            kv_peak_bytes: Some(Bytes::new(2_400)),
+            ..record(2, 0, 1.0, 1.0)
+        };
+        // 10 bytes a token of 2 * 120; 0.9 * 10,000 - 3,000 = 6,000 bytes.
+        assert_eq!(kv_room(std::slice::from_ref(&with)), Some(Tokens::new(600)));
+        assert_eq!(kv_room(&[record(1, 0, 1.0, 1.0)]), None);
+        let full = Record { weights_bytes: Some(Bytes::new(9_500)), ..with };
+        assert_eq!(kv_room(&[full]), None);
     }
 
     #[test]

@@ -5,12 +5,44 @@
 //!   [`Synthetic`] one.
 //! - [`FleetConfig`]: replicas, batch, memory, routing, scaling, failures.
 //! - [`simulate()`]: one run; [`simulate_all`]: several at the same time.
+//! - [`Search`]: the smallest fleet that meets a [`Target`].
+//! - [`fleet()`]: all of it with its dollars, beside APIs, and the years ahead ([`outlook()`]).
+//!
+//! What one replica does with requests that came when they came, from a sweep over the batch:
+//!
+//! ```
+//! use freeweights_cost::figure::Machines;
+//! use freeweights_cost::fleet::{Demand, FleetConfig, Replay, Service, ServiceCurve, simulate};
+//! use freeweights_cost::trace::{Request, Trace};
+//! # use freeweights_record::Record;
+//! # use freeweights_record::units::{Seconds, Tokens, TokensPerSecond};
+//! # let one = |batch, decode| Record {
+//! #     isl: Some(Tokens::new(128)), osl: Some(Tokens::new(64)), batch: Some(batch),
+//! #     prefill_mean_tps: Some(TokensPerSecond::new(2_000.0)),
+//! #     decode_mean_tps: Some(TokensPerSecond::new(decode)), ..Record::default()
+//! # };
+//! # let records = [one(1, 180.0), one(4, 450.0)];
+//! # let sent = [0.0, 0.3, 0.4].map(|at| Request {
+//! #     arrival: Seconds::new(at), isl: Tokens::new(100), osl: Tokens::new(50),
+//! # });
+//! let service = Service::Curve(ServiceCurve::of_records(&records)?);
+//! let trace = Trace::of_requests(&sent)?;
+//! let demand = Demand::Replay(Replay::once(&trace));
+//! let outcome = simulate(&service, &demand, &FleetConfig::of(Machines::new(1), 4))?;
+//! let (ttft, tpot) = (outcome.ttft.at(50.0), outcome.tpot.at(95.0));
+//! let (latency, tokens_per_s) = (outcome.e2e.at(95.0), outcome.output_rate());
+//! # assert!(ttft.is_some() && tpot.is_some() && latency.is_some() && tokens_per_s.get() > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! There is no money in the simulation itself, and no clock: the same seed gives the same answer.
 
+mod ahead;
+mod answer;
 mod config;
 mod error;
 mod grid;
+mod growth;
 mod job;
 mod lengths;
 mod measured;
@@ -21,21 +53,32 @@ mod prefix_cache;
 mod profile;
 mod replay;
 mod replica;
+mod search;
+mod sentence;
 mod service;
 mod simulate;
+mod survey;
 mod synthetic;
+mod target;
 mod timers;
 mod upkeep;
+mod ways;
 
+pub use answer::{FLEET_VERSION, FleetAnswer, FleetQuestion, FleetSize, Ranks, Scaled, fleet};
 pub use config::{Bounds, Failures, FleetConfig, Routing, Scaling, TARGET_SHARE};
 pub use error::FleetError;
+pub use growth::{Ahead, Commitment, Fan, FanPoint, Growth, Outlook, Prices, Staffing, outlook};
 pub use lengths::{Length, Lengths};
 pub use outcome::{LittlesLaw, Outcome};
 pub use percentiles::Percentiles;
 pub use profile::Part;
 pub use replay::Replay;
+pub use search::{Search, Smallest, offered_load};
 pub use service::{MeasuredTime, Service, ServiceCurve};
+pub use survey::Survey;
 pub use synthetic::{Arrivals, Synthetic};
+pub use target::Target;
+pub use ways::{ApiCost, Way, WayCost};
 
 use freeweights_record::units::Seconds;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -36,6 +36,12 @@ impl<'a> Replay<'a> {
         Self { rate, ..self }
     }
 
+    /// The same at so many times the rate it has.
+    #[must_use]
+    pub fn faster(self, times: Ratio) -> Self {
+        self.at_rate(Ratio::new(self.rate * times.get()))
+    }
+
     /// The trace.
     #[must_use]
     pub const fn trace(&self) -> &'a Trace {

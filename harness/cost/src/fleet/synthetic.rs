@@ -146,6 +146,38 @@ impl Synthetic {
         Self { weekly: (1.0 + weekly.get()).max(0.0), ..self }
     }
 
+    /// The same at so many times the rate.
+    #[must_use]
+    pub fn faster(mut self, times: Ratio) -> Self {
+        self.rates.iter_mut().for_each(|rate| *rate *= times.get());
+        self
+    }
+
+    /// Weights of the hours of a day whose busiest stands so far above the mean: a smooth bell around
+    /// 14 o'clock.
+    ///
+    /// `exp(k cos(2 pi (h - 14) / 24))`, with `k` such that the largest is `peak` times the mean;
+    /// `k` is at most 50.
+    #[must_use]
+    pub fn daily(peak: Ratio) -> [Ratio; 24] {
+        let weights = |k: f64| {
+            let mut hour = 0.0;
+            [(); 24].map(|()| {
+                let angle = (hour - 14.0) / 24.0 * std::f64::consts::TAU;
+                hour += 1.0;
+                (k * (angle.cos() - 1.0)).exp()
+            })
+        };
+        // The largest weight is 1, so the peak is 24 over their sum; it rises with k.
+        let peak_at = |k: f64| 24.0 / weights(k).iter().sum::<f64>();
+        let (mut low, mut high) = (0.0, 50.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if peak_at(middle) < peak.get() { low = middle } else { high = middle }
+        }
+        weights(low).map(Ratio::new)
+    }
+
     /// The same, drawn from another seed.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
@@ -360,6 +392,17 @@ mod tests {
         assert!((ratio - 2.0).abs() < 0.04, "{ratio}");
         assert!((shaped.mean_rate().get() * 86_400.0 - 10_000.0).abs() < 1e-6);
         assert!((shaped.peak_rate().get() * 3_600.0 - 2_083.333).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_daily_shape_has_the_peak_asked_for() {
+        for peak in [1.0, 1.5, 3.0] {
+            let hours = Synthetic::daily(Ratio::new(peak)).map(Ratio::get);
+            let mean = hours.iter().sum::<f64>() / 24.0;
+            let most = hours.iter().copied().fold(0.0, f64::max);
+            assert!((most / mean - peak).abs() < 1e-9, "{peak}: {}", most / mean);
+            assert!((hours[14] - most).abs() < 1e-12);
+        }
     }
 
     #[test]

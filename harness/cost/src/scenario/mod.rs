@@ -26,6 +26,7 @@ mod section;
 mod sections;
 mod validate;
 
+pub(crate) use follow::whole;
 pub use keys::{KEYS, Key, Kind};
 pub use load::load;
 pub use overrides::Override;
