@@ -46,7 +46,7 @@ pub(super) fn years_ahead(
         return Ok(None);
     }
     Ok(Some(outlook(Ahead {
-        growth: Growth::of_year(low, growth.value, high, question.weekly_noise),
+        growth: Growth::of_year(low, growth.value, high, scenario.fleet.weekly_noise.value),
         staffing: Staffing::through(replicas, MULTIPLE, then),
         spares,
         prices: Prices {
@@ -56,7 +56,7 @@ pub(super) fn years_ahead(
         },
         requests,
         weeks: weeks.clamp(1, 1_040),
-        lead_weeks: question.lead_weeks,
+        lead_weeks: crate::sizing::rounded_up(scenario.fleet.lead_time_days.value.get() / 7.0),
         draws,
         seed: scenario.uncertainty.seed,
     })))

@@ -17,7 +17,7 @@ use super::{Demand, sentence, simulate_all};
 use crate::allocation::Allocation;
 use crate::costing::Costing;
 use crate::error::CostError;
-use crate::figure::{Figure, Machines};
+use crate::figure::{Figure, ListedFigure, Machines};
 use crate::group::groups;
 use crate::prices::{ApiUsage, Catalogue};
 use crate::scenario::{HostingKind, Objective, Scenario, whole};
@@ -68,10 +68,6 @@ pub struct FleetQuestion<'a> {
     pub most: Machines,
     /// Whether requests longer than the room are left out instead of refused.
     pub drop_long: bool,
-    /// Weeks from an order to the machine.
-    pub lead_weeks: u32,
-    /// What a single week adds to growth: standard deviation of the logarithm.
-    pub weekly_noise: Fraction,
     /// Runs at the same time.
     pub threads: usize,
 }
@@ -205,6 +201,8 @@ pub struct FleetAnswer {
     pub growth: Option<Outlook>,
     /// By how much Little's law is off in the worst of all runs, as a share.
     pub littles_law_off: Fraction,
+    /// Every figure in use.
+    pub figures: Vec<ListedFigure>,
     /// What to mind.
     pub notes: Vec<String>,
     /// The answer in one sentence.
@@ -304,11 +302,28 @@ pub fn fleet(question: &FleetQuestion<'_>) -> Result<FleetAnswer, FleetError> {
         apis,
         growth,
         littles_law_off: Fraction::new(worst),
+        figures: figures(&costing),
         notes,
         sentence: String::new(),
     };
     answer.sentence = sentence::sentence(&answer);
     Ok(answer)
+}
+
+/// Answers a question for each group of its records.
+#[must_use]
+pub fn fleets(question: &FleetQuestion<'_>) -> Vec<Result<FleetAnswer, FleetError>> {
+    let groups = groups(question.records);
+    if groups.is_empty() {
+        return vec![Err(FleetError::NoRecords)];
+    }
+    groups
+        .into_iter()
+        .map(|(_, members)| {
+            let records: Vec<Record> = members.into_iter().cloned().collect();
+            fleet(&FleetQuestion { records: &records, ..*question })
+        })
+        .collect()
 }
 
 /// The setting with what was left to the records, and what was done there.
@@ -350,6 +365,14 @@ fn sized(
     }
     let found = search.smallest()?;
     Ok((found.replicas, found.tried))
+}
+
+/// Every figure that the answer stands on, beside the records.
+fn figures(costing: &Costing<'_>) -> Vec<ListedFigure> {
+    let mut list = costing.scenario.figures();
+    list.extend(costing.scenario.fleet_figures());
+    list.extend(costing.machine.figures());
+    list
 }
 
 /// Fleets around one, for the table of sizes.

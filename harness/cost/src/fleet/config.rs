@@ -2,7 +2,7 @@
 
 use super::error::FleetError;
 use crate::figure::Machines;
-use freeweights_record::units::{Fraction, Seconds, Tokens};
+use freeweights_record::units::{Seconds, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// Which replica a request goes to.
@@ -219,13 +219,6 @@ const POOL_MAX: usize = 100_000;
 
 /// Slots of a replica share a key with the clock: 16 bits of it.
 const BATCH_MAX: u32 = 65_535;
-
-/// The usual share of a batch that a scaled replica is meant to hold.
-///
-/// # Source
-/// Judgement: Knative aims at 0.7 of the concurrency a container allows
-/// (`container-concurrency-target-percentage`).
-pub const TARGET_SHARE: Fraction = Fraction::new(0.7);
 
 #[cfg(test)]
 mod tests {

@@ -64,8 +64,10 @@ mod timers;
 mod upkeep;
 mod ways;
 
-pub use answer::{FLEET_VERSION, FleetAnswer, FleetQuestion, FleetSize, Ranks, Scaled, fleet};
-pub use config::{Bounds, Failures, FleetConfig, Routing, Scaling, TARGET_SHARE};
+pub use answer::{
+    FLEET_VERSION, FleetAnswer, FleetQuestion, FleetSize, Ranks, Scaled, fleet, fleets,
+};
+pub use config::{Bounds, Failures, FleetConfig, Routing, Scaling};
 pub use error::FleetError;
 pub use growth::{Ahead, Commitment, Fan, FanPoint, Growth, Outlook, Prices, Staffing, outlook};
 pub use lengths::{Length, Lengths};

@@ -8,6 +8,10 @@ use crate::people::{number, percent};
 use freeweights_record::units::{Seconds, Tokens};
 use rand::Rng;
 
+/// How far around its depth a measured step stands for others: it is the mean of steps before and
+/// after it.
+const AROUND: f64 = 1.25;
+
 /// A change by pooling that is worth a word, as a share.
 const WORTH_TELLING: f64 = 0.01;
 
@@ -115,7 +119,7 @@ impl ServiceCurve {
             ));
         }
         let (_, deep) = self.decode.lengths();
-        if deepest.as_f64() > deep {
+        if deepest.as_f64() > deep * AROUND {
             notes.push(format!(
                 "Decode steps were measured with up to {} tokens in the KV cache of a sequence and requests reach {}: deeper ones take the time of the deepest measured, which is too little. Measure them with --depth.",
                 tokens(deep), tokens(deepest.as_f64())

@@ -9,7 +9,7 @@ use freeweights_cost::scenario::DEFAULT_PRESET;
 use freeweights_cost::trace::Trace;
 use freeweights_cost::{Catalogue, Scenario};
 use freeweights_record::Record;
-use freeweights_record::units::{Bytes, Fraction, Percent, Seconds, Tokens, TokensPerSecond};
+use freeweights_record::units::{Bytes, Percent, Seconds, Tokens, TokensPerSecond};
 use jiff::civil::date;
 
 /// A sweep of a small model on two cores.
@@ -69,8 +69,6 @@ fn ask(
         replicas: None,
         most: Machines::new(100),
         drop_long: false,
-        lead_weeks: 12,
-        weekly_noise: Fraction::new(0.02),
         threads: 2,
     };
     change(&mut question, &mut config);
