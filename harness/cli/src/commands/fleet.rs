@@ -69,7 +69,7 @@ struct Asked {
     #[arg(long, requires = "trace")]
     lengths_only: bool,
     /// Days that are drawn; else one, or up to seven where a day has few requests.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     days: Option<f64>,
     /// Seed of everything drawn.
     #[arg(long, default_value_t = 1)]
@@ -80,16 +80,16 @@ struct Asked {
 #[derive(Args)]
 struct Objective {
     /// Longest time to the first token; else that of the scenario, else 10 s where no bound is given.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     ttft: Option<f64>,
     /// Longest time per output token.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     tpot: Option<f64>,
     /// Longest whole latency.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     e2e: Option<f64>,
     /// The percentile that must lie within each bound.
-    #[arg(long, default_value_t = 95.0)]
+    #[arg(long, default_value_t = 95.0, allow_negative_numbers = true)]
     percentile: f64,
 }
 
