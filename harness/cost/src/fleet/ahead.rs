@@ -1,7 +1,7 @@
 //! From an answer for today to the years ahead.
 
 use super::Demand;
-use super::answer::{FleetQuestion, requests_of};
+use super::answer::FleetQuestion;
 use super::error::FleetError;
 use super::growth::{Ahead, Growth, Outlook, Prices, Staffing, WEEKS, outlook};
 use super::search::Search;
@@ -39,7 +39,7 @@ pub(super) fn years_ahead(
     let growth = &scenario.demand.growth_per_year;
     let (low, high) = (growth.low.unwrap_or(growth.value), growth.high.unwrap_or(growth.value));
     let terms = &costing.terms;
-    let requests = requests_of(year);
+    let requests = year.requests;
     let weeks = crate::sizing::rounded_up(scenario.hardware.life_years.value.get() * WEEKS);
     let draws = scenario.uncertainty.draws.min(DRAWS);
     if draws == 0 || requests.get() <= 0.0 {

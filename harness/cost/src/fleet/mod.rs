@@ -39,6 +39,7 @@
 
 mod ahead;
 mod answer;
+mod answering;
 mod config;
 mod error;
 mod grid;
@@ -65,9 +66,8 @@ mod timers;
 mod upkeep;
 mod ways;
 
-pub use answer::{
-    FLEET_VERSION, FleetAnswer, FleetQuestion, FleetSize, Ranks, Scaled, fleet, fleets,
-};
+pub use answer::{FLEET_VERSION, FleetAnswer, FleetQuestion, FleetSize, Ranks, Scaled};
+pub use answering::{fleet, fleets};
 pub use config::{Bounds, Failures, FleetConfig, Routing, Scaling};
 pub use error::FleetError;
 pub use growth::{Ahead, Commitment, Fan, FanPoint, Growth, Outlook, Prices, Staffing, outlook};
