@@ -271,20 +271,15 @@ impl Asked {
         scenario: &Scenario,
         trace: Option<&'a Trace>,
     ) -> anyhow::Result<Demand<'a>> {
-        match trace.filter(|_| !self.lengths_only) {
-            Some(trace) => Ok(Demand::Replay(Replay::stated(trace, scenario))),
-            None => {
-                let days = self.days.map_or_else(|| days_to_draw(scenario), Days::new);
-                if !(days.get() > 0.0 && days.get() <= 3_660.0) {
-                    anyhow::bail!(
-                        "--days is {}, but it must be more than 0 and at most 3660",
-                        days.get()
-                    );
-                }
-                let lengths = trace.map(Lengths::of_trace);
-                Ok(Demand::Synthetic(Synthetic::stated(scenario, lengths, days, self.seed)?))
-            }
+        if let Some(trace) = trace.filter(|_| !self.lengths_only) {
+            return Ok(Demand::Replay(Replay::stated(trace, scenario)));
         }
+        let days = self.days.map_or_else(|| days_to_draw(scenario), Days::new);
+        if !(days.get() > 0.0 && days.get() <= 3_660.0) {
+            anyhow::bail!("--days is {}, but it must be more than 0 and at most 3660", days.get());
+        }
+        let lengths = trace.map(Lengths::of_trace);
+        Ok(Demand::Synthetic(Synthetic::stated(scenario, lengths, days, self.seed)?))
     }
 }
 
