@@ -45,6 +45,7 @@ Examples:
   freeweights cost RESULTS --set demand.requests_per_day=50000
   freeweights cost llama-bench.csv --map cpu_cores=16
   freeweights claims RESULTS
+  freeweights fleet RESULTS --trace requests.csv
   freeweights compare BEFORE AFTER
   freeweights prices llama-3.1-8b
 
@@ -58,6 +59,8 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     /// What measured records cost, beside API prices.
     Cost(commands::cost::CostArgs),
+    /// How many machines a demand needs, by simulation, and what they cost.
+    Fleet(commands::fleet::FleetArgs),
     /// One HTML file with the answer, the charts and every figure.
     Report(commands::report::ReportArgs),
     /// Public claims about what open weights cost, judged on measured records.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Fleet(args) => commands::fleet::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Claims(args) => commands::claims::run(&args),
         Command::Compare(args) => commands::compare::run(&args),

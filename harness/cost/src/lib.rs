@@ -15,6 +15,7 @@
 //! - [`operating_point`]: the record whose throughput the bill is divided by.
 //! - [`trace`]: requests as a real service received them.
 //! - [`uncertainty`]: one input at a time, and all of them at once.
+//! - [`fleet`]: replicas under a demand, simulated.
 //! - [`claims`]: what is claimed in public about all this, put to the test.
 //! - [`assess()`]: all of it together; [`assess_all`] with drawn scenarios.
 //!
@@ -37,6 +38,7 @@ mod error;
 pub mod facts;
 pub mod figure;
 pub mod finance;
+pub mod fleet;
 mod group;
 mod inputs;
 mod knobs;

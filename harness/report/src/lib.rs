@@ -11,6 +11,7 @@
 //! - [`comparison`]: two runs, and many over time.
 //! - [`page`]: one HTML file with everything in it; [`mod@charts`]: its charts by themselves.
 //! - [`fn@gallery`]: published runs in a list.
+//! - [`fleet_report`], [`fleet_charts`]: a simulated fleet.
 //! - [`claims_report`]: public claims, judged.
 
 pub mod chart;
@@ -19,6 +20,7 @@ mod claims;
 pub mod comparison;
 pub mod documents;
 mod error;
+mod fleet;
 mod format;
 mod gallery;
 mod grid;
@@ -31,11 +33,12 @@ mod svg;
 pub mod tables;
 
 pub use chart::break_even_chart;
-pub use charts::{Chart, charts};
+pub use charts::{Chart, charts, fleet_charts};
 pub use claims::{claims_report, claims_table};
 pub use comparison::{comparison_report, history_report};
 pub use documents::{CostTable, bench_report, cost_report, cost_table, run_report};
 pub use error::ReportError;
+pub use fleet::{FleetTable, fleet_report, fleet_table};
 pub use format::Format;
 pub use gallery::{Published, gallery};
 pub use grid::{Cell, Column, Grid};

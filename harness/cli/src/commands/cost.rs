@@ -97,6 +97,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// The scenario these terms describe, without reading its trace.
+    pub fn scenario_as_stated(&self) -> anyhow::Result<Scenario> {
+        self.stated()
+    }
+
     /// The scenario these terms describe, its trace read.
     pub fn scenario(&self) -> anyhow::Result<Scenario> {
         let mut scenario = self.stated()?;

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod compare;
 pub mod completions;
 pub mod cost;
+pub mod fleet;
 pub mod hardware;
 pub mod import;
 pub mod ledger;

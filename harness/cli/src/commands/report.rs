@@ -10,7 +10,7 @@ use clap::Args;
 use freeweights_cost::claims::{ClaimAnswers, answers};
 use freeweights_cost::{Assessment, Catalogue, Drawing, PricedCase, Scenario, priced_cases};
 use freeweights_record::{Gaps, Host, Measurements, read_gaps};
-use freeweights_report::{Page, charts, html_report, png};
+use freeweights_report::{Chart, Page, charts, html_report, png};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -128,12 +128,17 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 fn draw(contents: &Contents, folder: &Path) -> anyhow::Result<()> {
+    let (command, made) = (command_line(), made());
+    let all = charts(&contents.page(&command, &made))?;
+    write_charts(&all, folder)
+}
+
+/// Every chart as SVG, PNG and CSV.
+pub fn write_charts(all: &[Chart], folder: &Path) -> anyhow::Result<()> {
     let cannot =
         |path: &Path| format!("cannot write {}; name another folder with --charts", path.display());
     std::fs::create_dir_all(folder).with_context(|| cannot(folder))?;
-    let (command, made) = (command_line(), made());
-    let all = charts(&contents.page(&command, &made))?;
-    for chart in &all {
+    for chart in all {
         let svg = chart.wide.file(&chart.title, &chart.about);
         let csv = chart.table.render(freeweights_report::Format::Csv, 0)?;
         for (ending, bytes) in

@@ -186,23 +186,26 @@ impl Told {
     }
 }
 
+/// Notes that a request came, and how.
+fn remember(shared: &Shared, version: Version, headers: &HeaderMap) {
+    shared.asked.fetch_add(1, Ordering::SeqCst);
+    let version = format!("{version:?}");
+    let mut versions = shared.versions.lock().unwrap();
+    if !versions.contains(&version) {
+        versions.push(version);
+    }
+    if let Some(key) = headers.get(header::AUTHORIZATION) {
+        shared.keys.lock().unwrap().push(key.to_str().unwrap().to_owned());
+    }
+}
+
 async fn complete(
     State(shared): State<Arc<Shared>>,
     version: Version,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    shared.asked.fetch_add(1, Ordering::SeqCst);
-    {
-        let version = format!("{version:?}");
-        let mut versions = shared.versions.lock().unwrap();
-        if !versions.contains(&version) {
-            versions.push(version);
-        }
-    }
-    if let Some(key) = headers.get(header::AUTHORIZATION) {
-        shared.keys.lock().unwrap().push(key.to_str().unwrap().to_owned());
-    }
+    remember(&shared, version, &headers);
     let asked: Value = serde_json::from_slice(&body).unwrap();
     let model = asked["model"].as_str().unwrap().to_owned();
     let chat = asked.get("messages").is_some();

@@ -51,7 +51,8 @@ fn take<T: Value>(figure: &mut Figure<T>, value: T, source: String) {
     }
 }
 
-fn whole(name: &str, mean: TokensPerRequest) -> Result<Tokens, CostError> {
+/// A mean as whole tokens.
+pub(crate) fn whole(name: &str, mean: TokensPerRequest) -> Result<Tokens, CostError> {
     let rounded = mean.get().round();
     if rounded < 1.0 {
         return Err(CostError::OutOfRange {

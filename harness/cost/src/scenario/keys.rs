@@ -3,7 +3,7 @@
 use super::rules;
 use super::section::{Rule, key as figure};
 use super::sections::{
-    Api, Backfill, Demand, Hardware, Hosting, Objective, Software, Staff, Training,
+    Api, Backfill, Demand, Fleet, Hardware, Hosting, Objective, Software, Staff, Training,
 };
 use freeweights_record::units::{FullTimeEquivalents, UsdPerMonth, UsdPerYear};
 use std::sync::LazyLock;
@@ -84,6 +84,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         Training::KEYS,
         Backfill::KEYS,
         Api::KEYS,
+        Fleet::KEYS,
     ];
     OTHERS.iter().chain(sections.into_iter().flatten()).copied().collect()
 });

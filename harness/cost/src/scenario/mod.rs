@@ -26,14 +26,15 @@ mod section;
 mod sections;
 mod validate;
 
+pub(crate) use follow::whole;
 pub use keys::{KEYS, Key, Kind};
 pub use load::load;
 pub use overrides::Override;
 pub use presets::{DEFAULT_PRESET, PRESETS, Preset, preset_text};
 pub use section::{Rule, Spread};
 pub use sections::{
-    Api, Backfill, Demand, Hardware, Hosting, HostingKind, Objective, Plan, Role, Software, Staff,
-    Training, Uncertainty,
+    Api, Backfill, Demand, Fleet, Hardware, Hosting, HostingKind, Objective, Plan, Role, Software,
+    Staff, Training, Uncertainty,
 };
 
 use crate::allocation::Allocation;
@@ -72,6 +73,8 @@ pub struct Scenario {
     pub split: SplitPolicy,
     /// What it is compared with.
     pub api: Api,
+    /// How a fleet is run, where one is simulated.
+    pub fleet: Fleet,
     /// How the spread of the figures is explored.
     pub uncertainty: Uncertainty,
 }
@@ -104,6 +107,7 @@ impl Scenario {
         self.objective.each(visit);
         self.backfill.each(visit);
         self.api.each(visit);
+        self.fleet.each(visit);
     }
 
     /// Every figure of the scenario that its kind of hosting uses.
@@ -128,11 +132,21 @@ impl Scenario {
         list
     }
 
+    /// The figures that only a simulated fleet uses.
+    #[must_use]
+    pub fn fleet_figures(&self) -> Vec<ListedFigure> {
+        let mut list = Vec::new();
+        self.fleet.each(&mut |name, entry, _| list.push(entry.listed(name)));
+        list
+    }
+
     /// Whether a figure plays a part: not those of another kind of hosting, nor those that stand
     /// in the list under the name of the machine.
     pub(crate) fn uses(&self, name: &str) -> bool {
         let kind = self.hosting.kind;
         match name {
+            // Those of simulated fleets have a list of their own.
+            _ if name.starts_with("fleet.") => false,
             "hardware.price_usd"
             | "hardware.count"
             | "hardware.load_w"

@@ -17,6 +17,9 @@ rules! {
     PEAK, AboveOne: |x| x >= 1.0, "it must be at least 1: no peak is below the mean";
     AMOUNT, LogNormal: |x| x >= 0.0, "it must be 0 or more";
     POSITIVE, LogNormal: |x| x > 0.0, "it must be more than 0";
+    WAIT, None: |x| x >= 0.0, "it must be 0 or more";
+    VARIATION, None: |x| (0.01..=20.0).contains(&x), "it must be between 0.01 and 20";
+    NOISE, None: |x| (0.0..=1.0).contains(&x), "it must be between 0 and 1";
     BOUND, None: |x| x > 0.0, "it must be more than 0";
     SHARE, Beta: |x| (0.0..=1.0).contains(&x), "it must be between 0 and 1";
     RESIDUAL, Beta: |x| (0.0..=1.0).contains(&x),

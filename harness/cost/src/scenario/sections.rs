@@ -243,6 +243,33 @@ section! {
     }
 }
 
+section! {
+    /// How a fleet of such machines is run, where one is simulated.
+    pub struct Fleet in "fleet" {
+        /// From the decision to start a machine until it serves.
+        cold_start_s: Seconds => WAIT,
+        /// From an order to the machine.
+        lead_time_days: Days => WAIT,
+        /// What a single week adds to growth: standard deviation of the logarithm.
+        weekly_noise: Fraction => NOISE,
+        /// Standard deviation over mean of the gaps between drawn requests; 1 is Poisson.
+        gap_variation: Ratio => VARIATION,
+        /// Standard deviation over mean of the input tokens of drawn requests.
+        isl_variation: Ratio => VARIATION,
+        /// Standard deviation over mean of the output tokens of drawn requests.
+        osl_variation: Ratio => VARIATION,
+        /// Demand of a Saturday or Sunday over that of another day.
+        weekend: Ratio => WAIT,
+        /// Time to repair a machine that failed.
+        mttr_hours: Hours => WAIT,
+    }
+    optional {
+        /// Mean time of service between failures of one machine. Left out, none fails.
+        mtbf_hours: Hours => BOUND,
+    }
+    also {}
+}
+
 /// How the spread of the figures is explored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -50,6 +50,22 @@ pub enum TraceError {
         /// Line, from 1.
         line: u64,
     },
+    /// A text that says no columns.
+    #[error(
+        "{text:?} names no columns; write --map-trace arrival=COLUMN,isl=COLUMN,osl=COLUMN, and unit=s, ms or date"
+    )]
+    BadMap {
+        /// What was given.
+        text: String,
+    },
+    /// A column that the trace does not have.
+    #[error("the trace has no column {name:?}; it has {known}; name one of them")]
+    NoColumn {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// All requests came at once.
     #[error("all requests of the trace came at the same time; give a trace that lasts a while")]
     NoSpan,

@@ -5,10 +5,12 @@
 
 mod clock;
 mod error;
+mod mapped;
 mod parse;
 mod prefix;
 
 pub use error::TraceError;
+pub use mapped::{ColumnMap, TimeUnit};
 pub use prefix::PREFIX_BLOCK;
 
 use freeweights_record::stats::median;
@@ -73,6 +75,29 @@ pub struct PrefixHits {
 }
 
 impl Trace {
+    /// A trace of requests that one has already, in the order they came; times count from the first.
+    ///
+    /// # Errors
+    /// [`TraceError`] where there is none, where they are out of order, or all came at once; the line
+    /// is the place in the list, from 1.
+    pub fn of_requests(requests: &[Request]) -> Result<Self, TraceError> {
+        let mut order = clock::Order::default();
+        let mut list = Vec::with_capacity(requests.len());
+        for (line, request) in (1..).zip(requests) {
+            list.push(Request { arrival: order.since_first(line, request.arrival)?, ..*request });
+        }
+        Self::of(list, None)
+    }
+
+    /// A trace of requests in their order.
+    fn of(requests: Vec<Request>, prefixes: Option<prefix::Prefixes>) -> Result<Self, TraceError> {
+        if requests.is_empty() {
+            return Err(TraceError::NoRows);
+        }
+        let trace = Self { requests, prefixes };
+        if trace.span().get() > 0.0 { Ok(trace) } else { Err(TraceError::NoSpan) }
+    }
+
     /// The requests, in the order they came.
     #[must_use]
     pub fn requests(&self) -> &[Request] {
@@ -236,6 +261,19 @@ mod tests {
         assert!((demand.requests_per_day.get() - 2_880.0).abs() < 1e-9);
         assert_eq!(demand.peak_to_mean, Some(Ratio::new(1.5)));
         assert_eq!(trace.prefix_hits(), None);
+    }
+
+    #[test]
+    fn requests_of_ones_own_are_a_trace() {
+        let at = |arrival, isl| Request {
+            arrival: Seconds::new(arrival),
+            isl: Tokens::new(isl),
+            osl: Tokens::new(1),
+        };
+        let trace = Trace::of_requests(&[at(5.0, 1), at(7.0, 3)]).unwrap();
+        assert_eq!(trace, plain("5,1,1\n7,3,1\n"));
+        let error = Trace::of_requests(&[at(5.0, 1), at(4.0, 3)]).unwrap_err();
+        assert_eq!(error, TraceError::Unsorted { line: 2 });
     }
 
     #[test]

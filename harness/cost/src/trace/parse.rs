@@ -48,11 +48,7 @@ impl Trace {
         } else {
             return Err(TraceError::Unrecognised { start: head.chars().take(60).collect() });
         };
-        if requests.is_empty() {
-            return Err(TraceError::NoRows);
-        }
-        let trace = Self { requests, prefixes };
-        if trace.span().get() > 0.0 { Ok(trace) } else { Err(TraceError::NoSpan) }
+        Self::of(requests, prefixes)
     }
 }
 

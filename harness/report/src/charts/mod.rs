@@ -5,6 +5,7 @@
 
 mod bill;
 mod engines;
+mod fleet;
 mod gaps;
 mod latency;
 mod memory;
@@ -15,6 +16,7 @@ mod subject;
 mod tornado;
 mod volume;
 
+pub use fleet::fleet_charts;
 use subject::Names;
 pub(crate) use subject::{assessed, is_good, model_of, ran_by};
 

@@ -7,6 +7,7 @@ mod compared;
 mod cost;
 mod figures;
 mod fixture;
+mod fleet;
 mod measured;
 mod page;
 mod spread;
