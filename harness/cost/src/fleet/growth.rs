@@ -3,6 +3,8 @@
 //! Not here: what a week of a machine costs, and how many machines a demand needs; both are handed
 //! in.
 
+use super::lengths::normal;
+use super::percentiles::at_share;
 use crate::figure::Machines;
 use freeweights_record::units::{
     Fraction, Percent, Quantity, Ratio, RequestsPerYear, UsdPerRequest, UsdPerYear,
@@ -11,8 +13,6 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde::Serialize;
-
-use super::lengths::normal;
 
 /// Weeks of a year.
 pub(super) const WEEKS: f64 = 52.0;
@@ -201,7 +201,7 @@ pub fn outlook(from: Ahead) -> Outlook {
     ratios.sort_by(f64::total_cmp);
     let levels: Vec<Commitment> = LEVELS
         .iter()
-        .map(|level| commit(&from, &paths, quantile(&ratios, *level), *level))
+        .map(|level| commit(&from, &paths, at_share(&ratios, *level / 100.0), *level))
         .collect();
     let cheaper = |best: Commitment, next: &Commitment| {
         if next.usd_per_year < best.usd_per_year { *next } else { best }
@@ -240,7 +240,7 @@ fn fan(from: &Ahead, paths: &[Vec<f64>]) -> Vec<FanPoint> {
         let mut demand: Vec<f64> = paths.iter().map(|path| path[week as usize]).collect();
         demand.sort_by(f64::total_cmp);
         // Machines rise with the demand, so the ranks of one are those of the other.
-        let ranks = [10.0, 50.0, 90.0].map(|level| Ratio::new(quantile(&demand, level)));
+        let ranks = [10.0, 50.0, 90.0].map(|level| Ratio::new(at_share(&demand, level / 100.0)));
         let machines = ranks.map(|demand| from.staffing.machines(demand).plus(from.spares));
         let usd = machines.map(|count| from.prices.shared + from.prices.machine * count.as_f64());
         FanPoint { week, demand: of(ranks), machines: of(machines), usd_per_year: of(usd) }
@@ -296,17 +296,10 @@ fn commit(from: &Ahead, paths: &[Vec<f64>], ahead: f64, level: f64) -> Commitmen
         too_early: yearly(early),
         turned_away: yearly(away),
         turned_away_share: Fraction::new(if asked > 0.0 { lost / asked } else { 0.0 }),
-        spend: of([10.0, 50.0, 90.0].map(|rank| UsdPerYear::from_f64(quantile(&bills, rank)))),
+        spend: of(
+            [10.0, 50.0, 90.0].map(|rank| UsdPerYear::from_f64(at_share(&bills, rank / 100.0)))
+        ),
     }
-}
-
-/// The linear percentile of sorted values.
-fn quantile(sorted: &[f64], percent: f64) -> f64 {
-    let place = percent / 100.0 * (sorted.len() - 1) as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-    let below = place as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ fn edge(bucket: usize) -> f64 {
 fn exact(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
+    at_share(&sorted, share)
+}
+
+/// The value at `share * (n - 1)` of sorted values, of which there are some.
+pub(super) fn at_share(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
     let below = place as usize;
