@@ -250,7 +250,7 @@ fn table_rent(
                 .ok_or_else(|| unknown(format!("the table of rents has no {gpu:?}")))?;
             (device, record.gpu_count.unwrap_or(1))
         }
-        (None, None) if record.engine == "server" => {
+        (None, None) if record.engine == "server" && record.cpu_cores.is_none() => {
             let reason = "the record does not say what hardware the server runs on";
             return Err(unknown(reason.to_owned()));
         }
