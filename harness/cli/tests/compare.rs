@@ -149,13 +149,13 @@ fn csv_and_json_have_every_figure() {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     insta::assert_snapshot!(
         reader.headers().unwrap().iter().collect::<Vec<_>>().join(","),
-        @"model,quant,engine,device,threads,kv_dtype,isl,osl,depth,batch,concurrency,arrival,rate_rps,of,base_runs,base_samples,base_status,base_typical_tps,new_runs,new_samples,new_status,new_typical_tps,ratio,ratio_low,ratio_high,p,p_holm,basis,verdict,reason"
+        @"model,quant,engine,device,threads,kv_dtype,isl,osl,depth,batch,concurrency,arrival,rate_rps,endpoint,prefix,of,base_runs,base_samples,base_status,base_typical_tps,new_runs,new_samples,new_status,new_typical_tps,ratio,ratio_low,ratio_high,p,p_holm,basis,verdict,reason"
     );
     let verdicts: Vec<String> = reader
         .records()
         .map(|row| row.unwrap())
-        .filter(|row| &row[13] == "decode")
-        .map(|row| row[28].to_owned())
+        .filter(|row| &row[15] == "decode")
+        .map(|row| row[30].to_owned())
         .collect();
     assert_eq!(verdicts, ["better", "worse", "same", "inconclusive"]);
 
