@@ -1,5 +1,6 @@
 //! Why a request failed. Its word begins the cell `error` and is what failures are counted by.
 
+use crate::target::Target;
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -107,7 +108,7 @@ pub enum Fault {
 
 impl Fault {
     /// From what the HTTP client says. `began` tells whether the answer had begun.
-    pub(crate) fn of(error: &reqwest::Error, began: bool) -> Self {
+    pub(crate) fn of(error: &reqwest::Error, began: bool, target: &Target) -> Self {
         if let Some(kind) = io_kind(error) {
             match kind {
                 ErrorKind::ConnectionRefused => return Self::Refused,
@@ -119,8 +120,8 @@ impl Fault {
                 _ => {}
             }
         }
-        let reason = chain(error);
-        let of_tls = ["certificate", "tls", "handshake", "peer"];
+        let reason = target.snippet(chain(error).as_bytes());
+        let of_tls = ["certificate", "tls", "handshake", "fatal alert"];
         if error.is_connect() {
             let lower = reason.to_lowercase();
             if of_tls.iter().any(|word| lower.contains(word)) {
@@ -134,33 +135,17 @@ impl Fault {
         Self::Client { reason }
     }
 
-    /// A status with what the server said.
-    pub(crate) fn status(status: u16, body: &[u8], retry_after: Option<&str>) -> Self {
-        let mut said = snippet(body);
+    /// A status with what the server said, both texts without secrets.
+    pub(crate) fn status(status: u16, mut said: String, retry_after: Option<&str>) -> Self {
         if let Some(wait) = retry_after {
             let space = if said.is_empty() { "" } else { "; " };
             // Writing to a String cannot fail.
-            let _ = write!(said, "{space}Retry-After {}", snippet(wait.as_bytes()));
+            let _ = write!(said, "{space}Retry-After {wait}");
         }
         if said.is_empty() {
             said.push_str("nothing said");
         }
         Self::Status { status, said }
-    }
-
-    /// With everything secret taken out.
-    pub(crate) fn scrubbed(self, scrub: impl Fn(&str) -> String) -> Self {
-        match self {
-            Self::Connect { reason } => Self::Connect { reason: scrub(&reason) },
-            Self::Tls { reason } => Self::Tls { reason: scrub(&reason) },
-            Self::Status { status, said } => Self::Status { status, said: scrub(&said) },
-            Self::Redirect { status, to } => Self::Redirect { status, to: scrub(&to) },
-            Self::NotAStream { what } => Self::NotAStream { what: scrub(&what) },
-            Self::BadEvent { reason } => Self::BadEvent { reason: scrub(&reason) },
-            Self::Said { said } => Self::Said { said: scrub(&said) },
-            Self::Client { reason } => Self::Client { reason: scrub(&reason) },
-            other => other,
-        }
     }
 }
 
@@ -189,14 +174,13 @@ fn chain(error: &reqwest::Error) -> String {
         source = inner.source();
     }
     let from = all.len().saturating_sub(2);
-    let text = if all.is_empty() { "it failed".to_owned() } else { all[from..].join(": ") };
-    snippet(text.as_bytes())
+    if all.is_empty() { "it failed".to_owned() } else { all[from..].join(": ") }
 }
 
-/// The beginning of a text, on one line, without what a terminal would obey.
-pub(crate) fn snippet(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SAID)]);
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+/// The beginning of a text, on one line, without what a terminal would obey. Secrets are taken out
+/// before: half of one would stand at the cut.
+pub(crate) fn snippet(text: &str) -> String {
+    let printable = text.chars().take(4 * SAID).map(|c| if c.is_control() { ' ' } else { c });
     let mut words = String::new();
     for c in printable {
         if c == ' ' && words.ends_with(' ') {
@@ -213,11 +197,14 @@ mod tests {
 
     #[test]
     fn what_a_server_said_is_cut_and_tamed() {
-        let said = Fault::status(500, b"<html>\n\n\x1b[31mred\x07 oops</html>", None);
-        assert_eq!(said.to_string(), "http_500: <html> [31mred oops</html>");
-        assert_eq!(Fault::status(429, b"", Some("2")).to_string(), "http_429: Retry-After 2");
-        assert_eq!(Fault::status(503, b"", None).to_string(), "http_503: nothing said");
-        let long = Fault::status(400, "ä".repeat(1_000).as_bytes(), None).to_string();
+        let of = |status, said: &str, wait| Fault::status(status, snippet(said), wait).to_string();
+        assert_eq!(
+            of(500, "<html>\n\n\x1b[31mred\x07 oops</html>", None),
+            "http_500: <html> [31mred oops</html>"
+        );
+        assert_eq!(of(429, "", Some("2")), "http_429: Retry-After 2");
+        assert_eq!(of(503, "", None), "http_503: nothing said");
+        let long = of(400, &"ä".repeat(1_000), None);
         assert!(long.chars().count() <= SAID + 10, "{long}");
     }
 }

@@ -27,6 +27,6 @@ pub use fault::Fault;
 pub use openai::OpenAi;
 pub use probe::{Probe, ProbeError, probe};
 pub use scripted::{Script, Scripted};
-pub use server::{Exchange, Prepared, Server};
+pub use server::{Cut, Exchange, Prepared, Server};
 pub use target::{Api, Header, Secret, Target, TargetError};
 pub use wire::Usage;

@@ -2,18 +2,21 @@
 //!
 //! Not here: when requests are sent (`load`).
 
-use crate::fault::{Fault, snippet};
-use crate::server::{Exchange, Prepared, Server};
+use crate::fault::Fault;
+use crate::server::{Cut, Exchange, Prepared, Server};
 use crate::target::{Target, TargetError};
 use crate::wire::{Event, Lines, MOST_OF_A_LINE, Usage, body, read_event};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Time to make a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long the end of a body is waited for behind its end mark.
+const END_OF_BODY: Duration = Duration::from_millis(100);
 
 /// Most bytes of an answer that is no stream which are read for its words.
 const MOST_OF_AN_ERROR: usize = 4_096;
@@ -88,24 +91,27 @@ impl OpenAi {
         seen.sent = Instant::now();
         let deadline = seen.sent + self.target.timeout;
         let response = self.within(deadline, post.send()).await?;
-        let response = response.map_err(|error| Fault::of(&error, false))?;
+        let response = response.map_err(|error| Fault::of(&error, false, &self.target))?;
         let mut response = self.accept(response, deadline).await?;
         let mut lines = Lines::default();
         let mut end = Ok(());
         loop {
             let bytes = self.within(deadline, response.chunk()).await?;
-            let Some(bytes) = bytes.map_err(|error| Fault::of(&error, true))? else { break };
+            let Some(bytes) = bytes.map_err(|error| Fault::of(&error, true, &self.target))? else {
+                break;
+            };
             let now = Instant::now();
             lines
                 .push(&bytes, |data| {
-                    end = seen.take(data, now, self.target.keep_text);
+                    end = seen.take(data, now, &self.target);
                     end.is_ok() && !seen.done
                 })
                 .map_err(|_| Fault::TooLong { most: MOST_OF_A_LINE })?;
             std::mem::replace(&mut end, Ok(()))?;
             if seen.done {
-                // The connection is used again once the rest, the end mark of HTTP, is read.
-                let _ = self.within(deadline, response.chunk()).await?;
+                // The connection is used again once the rest, the end mark of HTTP, is read. It
+                // comes with the last event; who keeps the body open gets a new connection.
+                let _ = timeout(END_OF_BODY, response.chunk()).await;
                 break;
             }
         }
@@ -144,7 +150,8 @@ impl OpenAi {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         if status.is_redirection() {
             let to = header(reqwest::header::LOCATION).unwrap_or("nowhere").as_bytes();
-            return Err(Fault::Redirect { status: status.as_u16(), to: snippet(to) });
+            let to = self.target.snippet(to);
+            return Err(Fault::Redirect { status: status.as_u16(), to });
         }
         let kind = header(CONTENT_TYPE).unwrap_or("nothing that says what it is").to_owned();
         if status.is_success() && kind.starts_with("text/event-stream") {
@@ -159,8 +166,11 @@ impl OpenAi {
             }
         }
         if !status.is_success() {
-            return Err(Fault::status(status.as_u16(), &said, retry.as_deref()));
+            let said = self.target.snippet(&said);
+            let retry = retry.map(|wait| self.target.snippet(wait.as_bytes()));
+            return Err(Fault::status(status.as_u16(), said, retry.as_deref()));
         }
+        let snippet = |text: &[u8]| self.target.snippet(text);
         let what = format!("{}, and begins: {}", snippet(kind.as_bytes()), snippet(&said));
         Err(Fault::NotAStream { what })
     }
@@ -176,18 +186,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, data: &[u8], now: Instant, keep_text: bool) -> Result<(), Fault> {
-        match read_event(data)
-            .map_err(|reason| Fault::BadEvent { reason: snippet(reason.as_bytes()) })?
-        {
+    fn take(&mut self, data: &[u8], now: Instant, target: &Target) -> Result<(), Fault> {
+        let snippet = |text: String| target.snippet(text.as_bytes());
+        match read_event(data).map_err(|reason| Fault::BadEvent { reason: snippet(reason) })? {
             Event::Done => self.done = true,
             Event::Chunk(chunk) => {
                 if let Some(said) = chunk.error() {
-                    return Err(Fault::Said { said: snippet(said.as_bytes()) });
+                    return Err(Fault::Said { said: snippet(said) });
                 }
                 if chunk.has_content() {
                     self.arrivals.push(now);
-                    if keep_text {
+                    if target.keep_text {
                         self.text.extend(chunk.text());
                     }
                 }
@@ -199,7 +208,7 @@ impl Seen {
 }
 
 impl Server for OpenAi {
-    async fn send(&self, request: Prepared) -> Exchange {
+    async fn send(&self, request: Prepared, cut: Cut) -> Exchange {
         let tokens = usize::try_from(request.osl.get()).unwrap_or(0).min(1 << 16);
         let mut seen = Seen {
             sent: Instant::now(),
@@ -208,8 +217,11 @@ impl Server for OpenAi {
             text: String::new(),
             done: false,
         };
-        let fault = self.follow(&request, &mut seen).await.err();
-        let fault = fault.map(|fault| fault.scrubbed(|text| self.target.scrub(text)));
+        let fault = tokio::select! {
+            biased;
+            end = self.follow(&request, &mut seen) => end.err(),
+            () = cut.comes() => Some(Fault::Cut),
+        };
         let Seen { sent, arrivals, usage, text, .. } = seen;
         let text = self.target.keep_text.then_some(text);
         Exchange { sent, arrivals, usage, text, fault }

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::openai::OpenAi;
 use crate::prompt::{Calibration, Prefix, Prompts};
-use crate::server::{Exchange, Prepared, Server};
+use crate::server::{Cut, Exchange, Prepared, Server};
 use crate::target::{Target, TargetError};
 use crate::wire::Usage;
 use freeweights_record::units::Tokens;
@@ -77,17 +77,17 @@ pub async fn probe(target: Target, seed: u64, nonce: u64) -> Result<Probe, Probe
         prompt: prompts.write(u32::MAX - index, Tokens::new(WORDS[index as usize % 2]), &[]),
         osl: Tokens::new(OSL),
     };
-    let mut first = server.send(prepared(0)).await;
+    let mut first = server.send(prepared(0), Cut::never()).await;
     if refuses_fields(&first) && server.target().ignore_eos {
         let mut target = server.target().clone();
         target.ignore_eos = false;
         server = OpenAi::new(target)?;
-        first = server.send(prepared(2)).await;
+        first = server.send(prepared(2), Cut::never()).await;
         notes.push("the server knows no ignore_eos: answers may be shorter than asked for".into());
     }
     let usages = match first.fault {
         Some(fault) => return Err(ProbeError::Fault { url, fault }),
-        None => [first.usage, server.send(prepared(1)).await.usage],
+        None => [first.usage, server.send(prepared(1), Cut::never()).await.usage],
     };
     let calibration = calibration(usages);
     match (usages[0], calibration) {
@@ -137,7 +137,8 @@ async fn the_model(server: &OpenAi) -> Result<String, ProbeError> {
             there: "no list of models".into(),
         }),
         several => {
-            Err(ProbeError::Model { url: target.url.to_string(), there: several.join(", ") })
+            let there = target.snippet(several.join(", ").as_bytes());
+            Err(ProbeError::Model { url: target.url.to_string(), there })
         }
     }
 }
@@ -155,7 +156,7 @@ async fn version(server: &OpenAi) -> Option<String> {
             fields.iter().find_map(|field| value[*field].as_str().map(str::to_owned))
         });
         if let Some(found) = found {
-            return Some(server.target().scrub(&crate::fault::snippet(found.as_bytes())));
+            return Some(server.target().snippet(found.as_bytes()));
         }
     }
     None

@@ -1,7 +1,7 @@
 //! A server whose every latency is known beforehand, for tests of what measures.
 
 use crate::fault::Fault;
-use crate::server::{Exchange, Prepared, Server};
+use crate::server::{Cut, Exchange, Prepared, Server};
 use crate::wire::Usage;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -30,17 +30,27 @@ impl<F: Fn(&Prepared) -> Script + Send + Sync + 'static> Scripted<F> {
 }
 
 impl<F: Fn(&Prepared) -> Script + Send + Sync + 'static> Server for Scripted<F> {
-    async fn send(&self, request: Prepared) -> Exchange {
+    async fn send(&self, request: Prepared, cut: Cut) -> Exchange {
         let script = (self.script)(&request);
         let sent = Instant::now();
         let mut arrivals = Vec::new();
-        sleep(script.ttft).await;
-        if script.fault.is_none() {
-            arrivals.push(Instant::now());
-            for _ in 1..request.osl.get() {
-                sleep(script.gap).await;
+        let tokens = if script.fault.is_none() { request.osl.get() } else { 0 };
+        let answer = async {
+            sleep(script.ttft).await;
+            for at in 0..tokens {
+                if at > 0 {
+                    sleep(script.gap).await;
+                }
                 arrivals.push(Instant::now());
             }
+        };
+        let was_cut = tokio::select! {
+            biased;
+            () = answer => false,
+            () = cut.comes() => true,
+        };
+        if was_cut {
+            return Exchange { sent, arrivals, usage: None, text: None, fault: Some(Fault::Cut) };
         }
         let usage = Usage {
             prompt_tokens: request.prompt.split(' ').count() as u64,

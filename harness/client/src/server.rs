@@ -5,6 +5,7 @@ use crate::wire::Usage;
 use freeweights_record::units::Tokens;
 use std::future::Future;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A request that is ready to be sent: nothing is left to do between its schedule and the network.
@@ -33,8 +34,35 @@ pub struct Exchange {
     pub fault: Option<Fault>,
 }
 
+/// Tells requests on their way that the case has ended, so that they give back what came so far.
+#[derive(Debug, Clone)]
+pub struct Cut(Option<watch::Receiver<bool>>);
+
+impl Cut {
+    /// One that never comes: the answer is followed to its end.
+    #[must_use]
+    pub const fn never() -> Self {
+        Self(None)
+    }
+
+    /// One that comes when the sender sends `true`, or is gone.
+    pub(crate) const fn when(told: watch::Receiver<bool>) -> Self {
+        Self(Some(told))
+    }
+
+    /// Waits until it comes.
+    pub async fn comes(self) {
+        match self.0 {
+            // A sender that is gone cuts, too.
+            Some(mut told) => drop(told.wait_for(|cut| *cut).await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Something that answers requests.
 pub trait Server: Send + Sync + 'static {
-    /// Sends a request and follows the answer to its end. What fails is in the exchange.
-    fn send(&self, request: Prepared) -> impl Future<Output = Exchange> + Send;
+    /// Sends a request and follows the answer to its end, or to the cut. What fails is in the
+    /// exchange.
+    fn send(&self, request: Prepared, cut: Cut) -> impl Future<Output = Exchange> + Send;
 }

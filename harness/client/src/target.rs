@@ -1,5 +1,6 @@
 //! Which server is called, and how.
 
+use crate::fault::snippet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -35,6 +36,9 @@ impl Api {
         }
     }
 }
+
+/// Words of a secret from so many bytes on are secrets of their own; `Bearer` is none.
+const WORD: usize = 8;
 
 /// Text that is sent and never shown: neither `Debug` nor `Display` has it.
 #[derive(Clone, PartialEq, Eq)]
@@ -161,8 +165,8 @@ impl Target {
     /// [`TargetError::Url`].
     pub fn new(url: &str, model: &str) -> Result<Self, TargetError> {
         let refuse = |reason: &str| TargetError::Url {
-            // What stands in front of an @ is a name and a password.
-            url: url.rsplit('@').next().unwrap_or_default().to_owned(),
+            // What stands in front of an @ is a name and a password, and keys stand behind a ?.
+            url: public_part(url).to_owned(),
             reason: reason.to_owned(),
         };
         let mut parsed: reqwest::Url = url.parse().map_err(|_| refuse("it cannot be read"))?;
@@ -207,12 +211,27 @@ impl Target {
         url
     }
 
-    /// Takes everything secret out of a text that a server or a library wrote.
+    /// Takes everything secret out of a text that a server or a library wrote: the key, and values
+    /// of headers, whole and word by word (a server may repeat the `k` of `Bearer k`).
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         let secrets = self.key.iter().chain(self.headers.iter().map(|header| &header.value));
-        secrets.fold(text.to_owned(), |text, secret| secret.scrub(&text))
+        let whole = secrets.clone().fold(text.to_owned(), |text, secret| secret.scrub(&text));
+        let words = secrets.flat_map(|secret| secret.reveal().split_whitespace());
+        let words = words.filter(|word| word.len() >= WORD).map(Secret::new);
+        words.fold(whole, |text, secret| secret.scrub(&text))
     }
+
+    /// The beginning of what a server or a library wrote, without secrets, on one line.
+    pub(crate) fn snippet(&self, bytes: &[u8]) -> String {
+        snippet(&self.scrub(&String::from_utf8_lossy(bytes)))
+    }
+}
+
+/// What of a URL may be shown.
+fn public_part(url: &str) -> &str {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    plain.rsplit('@').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -234,6 +253,23 @@ mod tests {
         insta::assert_snapshot!(refused("localhost"), @r#""localhost" is no URL of a server (it cannot be read); give one as in http://localhost:8000/v1"#);
         insta::assert_snapshot!(refused("ftp://host"), @r#""ftp://host" is no URL of a server (it begins with neither http:// nor https://); give one as in http://localhost:8000/v1"#);
         insta::assert_snapshot!(refused("http://me:hunter2@host/v1"), @r#""host/v1" is no URL of a server (it holds a name or password; give them with --header); give one as in http://localhost:8000/v1"#);
+    }
+
+    #[test]
+    fn keys_in_a_query_are_not_repeated() {
+        let refused = Target::new("http://host/v1?api_key=hunter2", "m").unwrap_err().to_string();
+        assert!(!refused.contains("hunter2"), "{refused}");
+        assert!(refused.starts_with("\"http://host/v1\" is no URL of a server (it goes on"));
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_before_a_text_is_cut() {
+        let mut target = Target::new("http://host/v1", "m").unwrap();
+        target.headers = vec!["Authorization: Bearer sk-very-long-secret".parse().unwrap()];
+        // The cut of 200 characters would fall into the key.
+        let said = target.snippet(format!("{} sk-very-long-secret", "x".repeat(190)).as_bytes());
+        assert!(said.ends_with("x ***"), "{said}");
+        assert_eq!(target.scrub("no such key sk-very-long-secret"), "no such key ***");
     }
 
     #[test]

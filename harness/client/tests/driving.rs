@@ -30,6 +30,7 @@ fn case(schedule: Schedule) -> LoadCase {
         shard: Shard::default(),
         seed: 9,
         warmup: 4,
+        until_ended: false,
         requests: Some(40),
         time: None,
         counted_elsewhere: false,

@@ -34,6 +34,7 @@ fn case() -> LoadCase {
         shard: Shard::default(),
         seed: 1,
         warmup: 0,
+        until_ended: false,
         requests: Some(REQUESTS),
         time: None,
         counted_elsewhere: false,

@@ -374,7 +374,7 @@ mod tests {
         let unknown = Record { gpu_name: Some("Tesla T4".into()), ..Record::default() };
         let error = of(&unknown, "this-machine", &[]).unwrap_err();
         insta::assert_snapshot!(error, @r#"model: the table of hardware has no "Tesla T4"; give it with --set hardware.price_usd=VALUE"#);
-        let server = Record { engine: "server".into(), cpu_cores: Some(2), ..Record::default() };
+        let server = Record { engine: "server".into(), ..Record::default() };
         let error = of(&server, "rented-cloud", &[]).unwrap_err();
         insta::assert_snapshot!(error, @"model: the record does not say what hardware the server runs on; give it with --set hosting.rent_usd_per_hour=VALUE");
         let sets = ["hardware.price_usd=5000", "hardware.load_w=300", "hardware.idle_w=60"];

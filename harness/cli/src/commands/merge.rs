@@ -2,16 +2,21 @@
 
 use super::OutputFormat;
 use crate::exit::Exit;
+use crate::serving::about::length;
 use crate::{print, results};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use freeweights_record::requests::{Objective, RequestOf, RequestTotals};
-use freeweights_record::units::{Fraction, RequestsInFlight};
+use freeweights_record::units::{Fraction, RequestsInFlight, Seconds, Tokens};
 use freeweights_record::{
     ReadOptions, Record, RunFolder, Status, Text, read_requests, summary_text,
 };
 use freeweights_report::tables;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// When throughput is counted, in seconds of the load.
+type Window = (Seconds, Seconds);
 
 /// Requests written at once.
 const AT_ONCE: usize = 4_096;
@@ -41,7 +46,22 @@ struct Part {
     path: PathBuf,
     record: Record,
     shard: String,
+    /// What all shards of a load have in common, by its name in `run.json`.
+    common: Vec<(&'static str, Value)>,
 }
+
+/// What shards must have been given alike.
+const COMMON: [(&str, &str); 9] = [
+    ("server", "url"),
+    ("server", "model"),
+    ("server", "endpoint"),
+    ("server", "body"),
+    ("load", "start_at"),
+    ("load", "duration_s"),
+    ("load", "requests"),
+    ("load", "speed"),
+    ("load", "objective"),
+];
 
 pub fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     let parts: Vec<Part> = args.runs.iter().map(|path| part(path)).collect::<Result<_, _>>()?;
@@ -52,10 +72,15 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     record.run_id = run_id.as_str().into();
     let objective = record.objective.as_deref().map(str::parse::<Objective>).transpose()?;
     let mut totals = RequestTotals::new(objective);
+    let windows: Vec<Option<Window>> =
+        parts.iter().map(|part| survey(part, &mut totals)).collect::<Result<_, _>>()?;
+    if let Some((begin, end)) = common_window(&windows)? {
+        totals.bound_window(begin, end);
+    }
     let mut folder = RunFolder::create(&path)?;
     let of = RequestOf { run_id: record.run_id.clone(), case_id: record.case_id.clone() };
     for part in &parts {
-        copy(part, &of, &mut totals, &mut folder)?;
+        copy(part, &of, &mut folder)?;
     }
     summarise(&mut record, &parts, &totals);
     folder.write_record(&record)?;
@@ -87,11 +112,13 @@ fn part(path: &Path) -> anyhow::Result<Part> {
     let manifest = path.join(crate::manifest::FILE);
     let cannot = || format!("cannot read {}; give the folder of a run", manifest.display());
     let text = std::fs::read_to_string(&manifest).with_context(cannot)?;
-    let run: serde_json::Value = serde_json::from_str(&text).with_context(cannot)?;
+    let run: Value = serde_json::from_str(&text).with_context(cannot)?;
     let Some(shard) = run["load"]["shard"].as_str() else {
         bail!("{} is no part of a load: it was not made with --shard", path.display());
     };
-    Ok(Part { path: path.to_path_buf(), record: record.clone(), shard: shard.to_owned() })
+    let common = COMMON.iter().map(|(section, name)| (*name, run[*section][*name].clone()));
+    let common = common.collect();
+    Ok(Part { path: path.to_path_buf(), record: record.clone(), shard: shard.to_owned(), common })
 }
 
 /// Refuses what is no part of the same load, or a part twice, or too few parts.
@@ -114,6 +141,14 @@ fn refuse_strangers(parts: &[Part]) -> anyhow::Result<()> {
             part.record.seed.unwrap_or(0),
             part.shard
         );
+        let differs = first.common.iter().zip(&part.common).find(|(a, b)| a.1 != b.1);
+        if let Some(((name, a), (_, b))) = differs {
+            bail!(
+                "{} and {} are not of one load: {name} is {a} in one and {b} in the other; merge shards of one command",
+                first.path.display(),
+                part.path.display()
+            );
+        }
         let before = parts[..at].iter().find(|other| other.shard == part.shard);
         if let Some(before) = before {
             bail!(
@@ -133,16 +168,41 @@ fn refuse_strangers(parts: &[Part]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn copy(
-    part: &Part,
-    of: &RequestOf,
-    totals: &mut RequestTotals,
-    folder: &mut RunFolder,
-) -> anyhow::Result<()> {
+/// Counts the requests of a shard, and tells when its load was steady.
+fn survey(part: &Part, totals: &mut RequestTotals) -> anyhow::Result<Option<Window>> {
+    let mut own = RequestTotals::default();
+    read_requests(&part.path, |_, request| {
+        totals.push(&request);
+        own.push(&request);
+    })
+    .with_context(|| part.path.display().to_string())?;
+    let (kept, all) = own.gaps();
+    if kept < all {
+        print::note(&format!(
+            "itl.csv of shard {} has {kept} of {all} gaps: gaps between chunks have no percentiles in the whole; --gaps keeps more",
+            part.shard
+        ));
+    }
+    Ok(own.window())
+}
+
+/// When all shards sent: the load is whole only then.
+fn common_window(windows: &[Option<Window>]) -> anyhow::Result<Option<Window>> {
+    let known = || windows.iter().flatten();
+    let begin = known().map(|(from, _)| from.get()).reduce(f64::max);
+    let end = known().map(|(_, to)| to.get()).reduce(f64::min);
+    let (Some(begin), Some(end)) = (begin, end) else { return Ok(None) };
+    ensure!(
+        begin < end,
+        "the shards did not send at the same time: one began to count {begin:.1} s into the load, and another had ended at {end:.1} s; give all the same --start-at, and a longer --duration"
+    );
+    Ok(Some((Seconds::new(begin), Seconds::new(end))))
+}
+
+fn copy(part: &Part, of: &RequestOf, folder: &mut RunFolder) -> anyhow::Result<()> {
     let mut waiting = Vec::with_capacity(AT_ONCE);
     let mut failed = None;
     read_requests(&part.path, |_, request| {
-        totals.push(&request);
         waiting.push(request);
         if waiting.len() >= AT_ONCE && failed.is_none() {
             failed = folder.write_requests(of, &waiting).err();
@@ -159,7 +219,19 @@ fn copy(
 /// The figures of all requests, and of what each shard saw of the server the sum or the most.
 fn summarise(record: &mut Record, parts: &[Part], totals: &RequestTotals) {
     let all = || parts.iter().map(|part| &part.record);
+    let (seen, all_gaps) = totals.gaps();
     totals.summarise(record, record.seed.unwrap_or(0));
+    if seen < all_gaps {
+        // The first ones of each shard are no sample of all of them.
+        (record.itl_p50_s, record.itl_p99_s, record.itl_max_s) = (None, None, None);
+    }
+    // What all were asked for, or else the mean.
+    let alike = |of: fn(&Record) -> Option<Tokens>| {
+        let first = of(&parts[0].record);
+        first.filter(|_| parts.iter().all(|part| of(&part.record) == first))
+    };
+    record.isl = length(alike(|record| record.isl), record.tokens_in_mean);
+    record.osl = length(alike(|record| record.osl), record.tokens_out_mean);
     record.shards = u32::try_from(parts.len()).ok();
     if record.concurrency.is_some() {
         record.late_p99_s = None;

@@ -2,9 +2,9 @@
 
 use crate::lists::{Counts, positive_counts};
 use clap::Args;
+use freeweights_client::Api;
 use freeweights_client::load::{Arrivals, Shard, Spread};
 use freeweights_client::prompt::Prefix;
-use freeweights_client::{Api, Header};
 use freeweights_record::requests::Objective;
 use std::path::PathBuf;
 
@@ -56,9 +56,10 @@ pub struct ServerArgs {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), requires = "url")]
     pub requests: Option<u32>,
     /// Seconds in which requests that count are sent, each case [default: 30, unless --requests].
-    #[arg(long, value_name = "SECONDS", value_parser = rate, requires = "url")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "url")]
     pub duration: Option<f64>,
-    /// Requests in front of them that do not count [default: the concurrency; 10 of an open loop].
+    /// Requests in front of them that do not count [default: the concurrency; of an open loop what
+    /// is sent until the first 10 have ended; 10 of a trace].
     #[arg(long, value_name = "COUNT", requires = "url")]
     pub warmup: Option<u32>,
     /// What a request must keep to be good, as in ttft=500ms,tpot=50ms,e2e=10s.
@@ -79,7 +80,7 @@ pub struct ServerArgs {
     pub api_key_env: String,
     /// A header for every request, as in 'X-Tenant: a'; its value is never written anywhere.
     #[arg(long, value_name = "NAME: VALUE", requires = "url")]
-    pub header: Vec<Header>,
+    pub header: Vec<String>,
     /// Further fields of every request's body, as JSON: `{"min_tokens": 64}`.
     #[arg(long, value_name = "JSON", value_parser = json_object, requires = "url")]
     pub body: Option<JsonObject>,
@@ -90,10 +91,10 @@ pub struct ServerArgs {
     #[arg(long, value_name = "PEM", requires = "url")]
     pub ca: Option<PathBuf>,
     /// Seconds a request may take.
-    #[arg(long, default_value_t = 600.0, value_parser = rate, value_name = "SECONDS", requires = "url")]
+    #[arg(long, default_value_t = 600.0, value_parser = seconds, value_name = "SECONDS", requires = "url")]
     pub timeout: f64,
     /// Seconds in which something must come.
-    #[arg(long, default_value_t = 120.0, value_parser = rate, value_name = "SECONDS", requires = "url")]
+    #[arg(long, default_value_t = 120.0, value_parser = seconds, value_name = "SECONDS", requires = "url")]
     pub stall: f64,
     /// Let answers end by themselves: the server is not asked to go on to --osl tokens.
     #[arg(long, requires = "url")]
@@ -138,8 +139,15 @@ fn api(name: &str) -> Result<Api, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
-        _ => Err("give a number above 0".into()),
+        Ok(value) if (1e-6..=1e6).contains(&value) => Ok(value),
+        _ => Err("give a number from 0.000001 to 1000000".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (1e-3..=1e7).contains(&value) => Ok(value),
+        _ => Err("give seconds from 0.001 to 10000000".into()),
     }
 }
 

@@ -50,12 +50,11 @@ impl Behind {
             );
         };
         let nodes = args.nodes.unwrap_or(1);
-        Ok(Self {
-            gpu: Some(device.to_owned()),
-            gpus: Some(args.gpus.unwrap_or(1) * nodes),
-            nodes: Some(nodes),
-            here: false,
-        })
+        let gpus = args.gpus.unwrap_or(1);
+        let Some(gpus) = gpus.checked_mul(nodes) else {
+            bail!("{gpus} GPUs on each of {nodes} nodes are too many; --gpus is a machine's");
+        };
+        Ok(Self { gpu: Some(device.to_owned()), gpus: Some(gpus), nodes: Some(nodes), here: false })
     }
 
     fn fill(&self, record: &mut Record, host: &Host) {
@@ -163,7 +162,7 @@ pub fn fill(record: &mut Record, totals: &RequestTotals, seed: u64, beside: &See
 }
 
 /// The length asked for, where the mean is near enough; else the mean, to whole tokens.
-fn length(asked: Option<Tokens>, mean: Option<TokensPerRequest>) -> Option<Tokens> {
+pub fn length(asked: Option<Tokens>, mean: Option<TokensPerRequest>) -> Option<Tokens> {
     let Some(mean) = mean else { return asked };
     #[expect(
         clippy::cast_possible_truncation,

@@ -18,8 +18,17 @@ const OSL: u32 = 64;
 /// Requests in flight without `--concurrency` and `--rate`.
 const CONCURRENCY: [u32; 3] = [1, 4, 16];
 
-/// Requests in front of an open loop that do not count.
+/// Requests in front of an open loop or a trace that do not count, at least.
 const WARMUP: u32 = 10;
+
+/// What does not count in front of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warmup {
+    /// As many as the user says, over all shards.
+    Given(u32),
+    /// What the schedule needs until its load is steady.
+    Usual,
+}
 
 /// One case.
 #[derive(Debug, Clone)]
@@ -28,8 +37,8 @@ pub struct Load {
     pub schedule: Schedule,
     /// What prompts have in common.
     pub prefix: Prefix,
-    /// Requests that come first and do not count, over all shards.
-    pub warmup: u32,
+    /// What comes first and does not count.
+    pub warmup: Warmup,
     /// Name of the trace.
     pub trace: Option<String>,
     /// Input and output tokens asked for, where they are the same for all.
@@ -55,11 +64,21 @@ impl Load {
             }
             Schedule::Trace(replay) => Schedule::Trace(replay.clone()),
         };
-        let warmup = match schedule {
-            Schedule::Closed { concurrency, .. } if self.warmup != 0 => concurrency,
-            _ => self.warmup,
-        };
-        Self { schedule, warmup, ..self.clone() }
+        Self { schedule, ..self.clone() }
+    }
+
+    /// Requests that come first and do not count, over all shards; and whether what is sent until
+    /// they have ended does not count either.
+    ///
+    /// A closed loop is at its load with the first batch. An open loop is when as many requests end
+    /// as are sent: when the first ones have ended. A trace begins as it began.
+    pub const fn warmup(&self) -> (u32, bool) {
+        match (self.warmup, &self.schedule) {
+            (Warmup::Given(count), _) => (count, false),
+            (Warmup::Usual, Schedule::Closed { concurrency, .. }) => (*concurrency, false),
+            (Warmup::Usual, Schedule::Open { .. }) => (WARMUP, true),
+            (Warmup::Usual, Schedule::Trace(_)) => (WARMUP, false),
+        }
     }
 
     /// Within the name of the case.
@@ -124,14 +143,10 @@ pub fn loads(args: &BenchArgs) -> anyhow::Result<Vec<Load>> {
             let (isl, osl) = (Tokens::new(u64::from(*isl)), Tokens::new(u64::from(*osl)));
             let lengths = Lengths { isl, osl, spread: server.lengths };
             for schedule in schedules(args, lengths) {
-                let warmup = match schedule {
-                    Schedule::Closed { concurrency, .. } => concurrency,
-                    _ => WARMUP,
-                };
                 all.push(Load {
                     schedule,
                     prefix: server.prefix.unwrap_or_default(),
-                    warmup: server.warmup.unwrap_or(warmup),
+                    warmup: server.warmup.map_or(Warmup::Usual, Warmup::Given),
                     trace: None,
                     shape: (server.lengths == Spread::Fixed).then_some((isl, osl)),
                 });
@@ -186,7 +201,7 @@ fn of_trace(args: &BenchArgs, path: &Path) -> anyhow::Result<Load> {
     Ok(Load {
         schedule: Schedule::Trace(replay),
         prefix,
-        warmup: server.warmup.unwrap_or(WARMUP),
+        warmup: server.warmup.map_or(Warmup::Usual, Warmup::Given),
         trace: name,
         shape: None,
     })

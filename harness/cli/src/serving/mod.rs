@@ -2,7 +2,7 @@
 //!
 //! Not here: the sending (`freeweights_client`) and the figures (`freeweights_record::requests`).
 
-mod about;
+pub mod about;
 mod loads;
 mod recorder;
 mod searching;
@@ -14,6 +14,7 @@ use crate::commands::bench::BenchArgs;
 use crate::exit::Exit;
 use crate::{measuring, print, results};
 use anyhow::{Context, ensure};
+use freeweights_client::load::{Schedule, WhyEnded};
 use freeweights_client::{Probe, Secret, Target, probe};
 use freeweights_measure::capture_host;
 use freeweights_models::TextTokenizer;
@@ -43,13 +44,15 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Served> {
         args.server.shard.is_none() || loads.len() == 1,
         "shards keep step within one case only: give one --concurrency or --rate, one --isl and one --osl, and run the others one after the other"
     );
+    enough_for_shards(args, &loads)?;
     let base = args.server.find_max.then(|| searching::base(&args.server, &loads)).transpose()?;
     session::start_of(args.server.start_at)?;
     let tokenizer = args.server.tokenizer.as_deref().map(TextTokenizer::open).transpose();
     let tokenizer = tokenizer.context("cannot use --tokenizer")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let now = jiff::Timestamp::now();
-    let nonce = nonce(now);
+    // Shards are given the same start, and so the same blocks of a trace.
+    let nonce = nonce(args.server.start_at.filter(|_| args.server.shard.is_some()), now);
     let mut probe = runtime.block_on(probe(target, args.seed.unwrap_or(42), nonce))?;
     for note in &probe.notes {
         print::note(note);
@@ -83,18 +86,39 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Served> {
         records: Vec::new(),
         stop: measuring::stop_on_interrupt(),
         origin: None,
+        cases: 0,
+        lone: 0,
     };
     let found = if let Some(base) = base {
         searching::search(&mut session, base)?
     } else {
         for load in &loads {
-            if session.run(load, true)?.ended_early {
+            if session.run(load, true)?.why != WhyEnded::Done {
                 break;
             }
         }
         Exit::Good
     };
     session.end(found)
+}
+
+/// Refuses shards that would have nothing to send.
+fn enough_for_shards(args: &BenchArgs, loads: &[Load]) -> anyhow::Result<()> {
+    let Some(shard) = args.server.shard else { return Ok(()) };
+    let in_flight = loads.iter().find_map(|load| match load.schedule {
+        Schedule::Closed { concurrency, .. } => Some(concurrency),
+        Schedule::Open { .. } | Schedule::Trace(_) => None,
+    });
+    for (what, count) in [("--concurrency", in_flight), ("--requests", args.server.requests)] {
+        ensure!(
+            count.is_none_or(|count| count >= shard.of),
+            "{what} {} is for all {} shards, so some would send nothing; give at least {}",
+            count.unwrap_or(0),
+            shard.of,
+            shard.of
+        );
+    }
+    Ok(())
 }
 
 /// The first of these exits that is not good.
@@ -105,10 +129,16 @@ fn exit_of(records: &[Record]) -> Exit {
     if records.is_empty() || records.iter().any(failed) { Exit::SomeFailed } else { Exit::Good }
 }
 
-/// A number that no other run has: servers remember prompts.
-fn nonce(now: jiff::Timestamp) -> u64 {
-    let nanoseconds = now.as_nanosecond().unsigned_abs();
-    u64::try_from(nanoseconds & u128::from(u64::MAX)).unwrap_or(0) ^ u64::from(std::process::id())
+/// A number that no other run has, and all shards of one do: servers remember prompts.
+fn nonce(start_at: Option<jiff::Timestamp>, now: jiff::Timestamp) -> u64 {
+    let of = |time: jiff::Timestamp| {
+        let nanoseconds = time.as_nanosecond().unsigned_abs();
+        u64::try_from(nanoseconds & u128::from(u64::MAX)).unwrap_or(0)
+    };
+    match start_at {
+        Some(start) => of(start),
+        None => of(now) ^ u64::from(std::process::id()),
+    }
 }
 
 fn target(args: &BenchArgs) -> anyhow::Result<Target> {
@@ -123,7 +153,7 @@ fn target(args: &BenchArgs) -> anyhow::Result<Target> {
     );
     target.api = server.endpoint;
     target.key = key.map(Secret::new);
-    target.headers.clone_from(&server.header);
+    target.headers = server.header.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     target.body = server.body.clone().unwrap_or_default();
     target.http2 = server.http2;
     target.certificate.clone_from(&server.ca);

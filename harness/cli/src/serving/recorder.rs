@@ -142,6 +142,13 @@ fn count(keeping: &Keeping, request: &mut RequestSample, written: Option<&Writte
         request.tokens_out = Some(Tokens::new(ours));
         return false;
     }
-    let Some(theirs) = request.tokens_out else { return false };
+    let Some(theirs) = request.tokens_out else {
+        // One answer without counts; the prompt's template is missing from ours.
+        if request.error.is_none() {
+            request.tokens_in = tokens(&written.prompt).ok().map(Tokens::new);
+            request.tokens_out = Some(Tokens::new(ours));
+        }
+        return false;
+    };
     ours.abs_diff(theirs.get()) > 1 && (ours as f64 / theirs.as_f64() - 1.0).abs() > NEAR
 }

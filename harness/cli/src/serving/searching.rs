@@ -7,14 +7,19 @@ use crate::exit::Exit;
 use crate::print;
 use anyhow::{Context, bail, ensure};
 use freeweights_client::find_max::{Search, Verdict};
-use freeweights_client::load::Schedule;
+use freeweights_client::load::{Schedule, WhyEnded};
 use freeweights_record::Record;
-use freeweights_record::units::Fraction;
+use freeweights_record::units::{Fraction, Seconds};
 use serde_json::{Value, json};
 
 /// Ends of the search.
 const RATES: (f64, f64) = (1e-3, 1e5);
 const IN_FLIGHT: (f64, f64) = (1.0, 4_096.0);
+
+/// A miss is not believed where this client stood still for so long, and the step taken again, so
+/// many times.
+const PAUSE: Seconds = Seconds::new(0.05);
+const AGAIN: u32 = 2;
 
 /// The load that a search begins with, where there can be one.
 pub fn base<'a>(server: &ServerArgs, loads: &'a [Load]) -> anyhow::Result<&'a Load> {
@@ -47,10 +52,14 @@ pub fn search(session: &mut Session<'_>, base: &Load) -> anyhow::Result<Exit> {
     let mut best: Option<(f64, Verdict)> = None;
     let mut interrupted = false;
     let mut alone = None;
+    let mut again = AGAIN;
     while let Some(load) = search.next() {
-        session.settle(&mut alone);
+        if !session.settle(&mut alone) {
+            interrupted = true;
+            break;
+        }
         let done = session.run(&base.at(load), true)?;
-        if done.ended_early && done.totals.measured() == 0 {
+        if done.why == WhyEnded::Interrupted && done.totals.measured() == 0 {
             interrupted = true;
             break;
         }
@@ -59,11 +68,17 @@ pub fn search(session: &mut Session<'_>, base: &Load) -> anyhow::Result<Exit> {
         print::note(&step_words(load, open, &verdict));
         let record = session.records.last().context("a step left no record")?;
         steps.push(step(load, &verdict, record));
+        if !verdict.kept && again > 0 && done.longest_pause > PAUSE && done.why == WhyEnded::Done {
+            again -= 1;
+            print::note("this client stood still for a while: the step is taken again");
+            continue;
+        }
+        again = AGAIN;
         search.tell(load, verdict.kept);
         if verdict.kept && best.as_ref().is_none_or(|(before, _)| load > *before) {
             best = Some((load, verdict));
         }
-        if done.ended_early {
+        if done.why == WhyEnded::Interrupted {
             interrupted = true;
             break;
         }

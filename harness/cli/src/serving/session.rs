@@ -12,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use freeweights_client::load::{CaseEnd, LoadCase, Schedule, WhyEnded, drive};
 use freeweights_client::metrics_page::{Reading, Readings};
 use freeweights_client::prompt::{Prefix, Prompts};
-use freeweights_client::{OpenAi, Prepared, Probe, Server as _};
+use freeweights_client::{Cut, OpenAi, Prepared, Probe, Server as _};
 use freeweights_models::TextTokenizer;
 use freeweights_record::requests::{Distribution, RequestOf, RequestTotals};
 use freeweights_record::stats::Percentile;
@@ -22,13 +22,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Seconds of a case without `--duration` and `--requests`.
 const DURATION: f64 = 30.0;
 
 /// How often the server is asked what it tells of itself.
 const ASK: Duration = Duration::from_secs(1);
+
+/// Questions without an answer, one behind the other, after which no more is asked.
+const IN_VAIN: u32 = 5;
 
 /// How often the client looks whether its own clock runs late.
 const LOOK: Duration = Duration::from_millis(20);
@@ -53,14 +56,20 @@ pub struct Session<'a> {
     pub stop: Arc<AtomicBool>,
     /// When the run began; set with the first case.
     pub origin: Option<Instant>,
+    /// Cases begun.
+    pub cases: u64,
+    /// Lone requests sent.
+    pub lone: u32,
 }
 
 /// What a case left to decide by.
 pub struct CaseDone {
     /// Its figures.
     pub totals: RequestTotals,
-    /// Whether the run should not go on.
-    pub ended_early: bool,
+    /// Why it ended.
+    pub why: WhyEnded,
+    /// The longest time for which this client stood still.
+    pub longest_pause: Seconds,
 }
 
 /// What runs beside the requests of a case.
@@ -84,10 +93,10 @@ impl Session<'_> {
         let beside = Arc::new(Beside::default());
         let (end, kept) = self.drive(&case, of, load, &beside)?;
         let Kept { folder, totals, mismatches, gaps_left_out, error } = kept;
-        let lag = beside.lag.lock().map(|lag| lag.percentile(Percentile::P99).ok());
+        let lag = beside.lag.lock().map(|lag| lag.clone()).unwrap_or_default();
         let metrics = beside.metrics.lock().map(|metrics| metrics.clone()).unwrap_or_default();
         let found = Seen {
-            lag_p99: lag.unwrap_or_default(),
+            lag_p99: lag.percentile(Percentile::P99).ok(),
             metrics: &metrics,
             mismatches,
             tokens_from: if self.server_counts() { "usage" } else { "tokenizer" },
@@ -104,7 +113,8 @@ impl Session<'_> {
         }
         tell(&record, load, gaps_left_out);
         self.records.push(record);
-        Ok(CaseDone { totals, ended_early: end.why != WhyEnded::Done })
+        let longest_pause = lag.max().unwrap_or(Seconds::new(0.0));
+        Ok(CaseDone { totals, why: end.why, longest_pause })
     }
 
     fn server_counts(&self) -> bool {
@@ -116,11 +126,13 @@ impl Session<'_> {
         let shard = server.shard.unwrap_or_default();
         let is_trace = matches!(load.schedule, Schedule::Trace(_));
         let default = (server.requests.is_none() && !is_trace).then_some(DURATION);
+        let (warmup, until_ended) = load.warmup();
         LoadCase {
             schedule: load.schedule.clone(),
             shard,
             seed,
-            warmup: shard.part(load.warmup),
+            warmup: shard.part(warmup),
+            until_ended,
             requests: server.requests.map(|count| shard.part(count)),
             time: server.duration.or(default).map(Seconds::new),
             counted_elsewhere: self.tokenizer.is_some(),
@@ -146,17 +158,21 @@ impl Session<'_> {
         let mut recorder = Recorder::start(folder, keeping);
         let ended = recorder.ended();
         let calibration = self.probe.calibration.unwrap_or_default();
-        let prompts = Prompts::new(calibration, load.prefix, case.seed, self.nonce);
+        // No two cases have a prompt in common: the server would remember the first one's.
+        self.cases += 1;
+        let nonce = self.nonce.wrapping_add(self.cases);
+        let prompts = Prompts::new(calibration, load.prefix, case.seed, nonce);
         let server = Arc::new(self.probe.server.clone());
         let start_at = self.args.server.start_at;
         let (origin, stop) = (&mut self.origin, &self.stop);
         let progress = Progress::spinner(&shown(load));
         let end = self.runtime.block_on(async {
-            let start = start_of(start_at)?;
+            // The first case begins with those of the other shards, the next ones behind it.
+            let start = if origin.is_none() { start_of(start_at)? } else { Instant::now() };
             let origin = *origin.get_or_insert(start);
             let tasks = [
-                tokio::spawn(ask(server.clone(), Arc::clone(beside))),
-                tokio::spawn(look(Arc::clone(beside))),
+                tokio::spawn(ask(start, server.clone(), Arc::clone(beside))),
+                tokio::spawn(look(start, Arc::clone(beside))),
                 tokio::spawn(say(progress, shown(load), ended)),
             ];
             let end = drive(server, &prompts, case, (origin, start), stop, &mut recorder).await;
@@ -169,39 +185,52 @@ impl Session<'_> {
         Ok((end?, kept))
     }
 
-    /// Time to the first token of one request alone; `None` where it fails.
-    fn ttft_alone(&mut self, index: u32) -> Option<Duration> {
+    /// Time to the first token of one request alone; `None` where it fails, takes longer than
+    /// `most`, or nobody waits for it any more.
+    fn ttft_alone(&mut self, most: Duration) -> Option<Duration> {
         let calibration = self.probe.calibration.unwrap_or_default();
         let prompts = Prompts::new(calibration, Prefix::Bust, 0, self.nonce);
-        // Far from the requests of any case.
-        let index = u32::MAX / 2 + index;
+        // Far from the requests of any case, and never the same one: it would be remembered.
+        let index = (u32::MAX / 2).wrapping_add(self.lone);
+        self.lone = self.lone.wrapping_add(1);
         let prompt = prompts.write(index, Tokens::new(32), &[]);
         let request = Prepared { index, prompt, osl: Tokens::new(1) };
-        let exchange = self.runtime.block_on(self.probe.server.send(request));
+        let exchange = self.runtime.block_on(async {
+            tokio::select! {
+                exchange = self.probe.server.send(request, Cut::never()) => Some(exchange),
+                () = sleep(most) => None,
+                () = raised(&self.stop) => None,
+            }
+        })?;
         let first = exchange.arrivals.first()?.saturating_duration_since(exchange.sent);
         exchange.fault.is_none().then_some(first)
     }
 
     /// Waits until the server answers one request about as fast as it did at first: what was cut
-    /// off may still be in its queue. `alone` is what it takes without a load, once known.
-    pub fn settle(&mut self, alone: &mut Option<Duration>) {
+    /// off may still be in its queue. `alone` is what it takes without a load, once known. Whether
+    /// it answers at all.
+    pub fn settle(&mut self, alone: &mut Option<Duration>) -> bool {
         let begun = std::time::Instant::now();
-        let mut tries = 0;
-        while begun.elapsed() < SETTLE_AT_MOST && !self.stop.load(Ordering::Relaxed) {
-            let took = self.ttft_alone(tries);
-            tries += 1;
+        let mut answers = false;
+        while !self.stop.load(Ordering::Relaxed) {
+            let left = SETTLE_AT_MOST.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                let so = if answers { "is slower than at first for" } else { "answers nothing in" };
+                print::note(&format!("the server {so} a minute already"));
+                break;
+            }
+            let took = self.ttft_alone(left);
+            answers |= took.is_some();
             match (took, *alone) {
                 (Some(took), None) => {
                     *alone = Some(took);
-                    return;
+                    return true;
                 }
-                (Some(took), Some(before)) if took <= before * 2 + SETTLED_WITHIN => return,
+                (Some(took), Some(before)) if took <= before * 2 + SETTLED_WITHIN => return true,
                 _ => std::thread::sleep(Duration::from_millis(100)),
             }
         }
-        if !self.stop.load(Ordering::Relaxed) {
-            print::note("the server is slower than at first for a minute already; going on");
-        }
+        answers
     }
 
     /// Ends the run.
@@ -227,21 +256,35 @@ pub fn start_of(at: Option<jiff::Timestamp>) -> anyhow::Result<Instant> {
     Ok(Instant::now() + left)
 }
 
-/// Asks the server what it tells of itself, until it tells nothing.
-async fn ask(server: Arc<OpenAi>, beside: Arc<Beside>) {
-    loop {
-        let Some(reading) = server.get("/metrics").await.and_then(|page| Reading::of(&page)) else {
-            return;
-        };
-        if let Ok(mut metrics) = beside.metrics.lock() {
-            metrics.push(reading);
+/// Waits until a wish is there.
+async fn raised(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Asks the server what it tells of itself; no more where it never told anything.
+async fn ask(start: Instant, server: Arc<OpenAi>, beside: Arc<Beside>) {
+    sleep_until(start).await;
+    let mut in_vain = 0;
+    while in_vain < IN_VAIN {
+        // Under load one answer or another may come too late.
+        match server.get("/metrics").await.and_then(|page| Reading::of(&page)) {
+            Some(reading) => {
+                in_vain = 0;
+                if let Ok(mut metrics) = beside.metrics.lock() {
+                    metrics.push(reading);
+                }
+            }
+            None => in_vain += 1,
         }
         sleep(ASK).await;
     }
 }
 
 /// Looks how late a sleep ends: so late is what the client sees.
-async fn look(beside: Arc<Beside>) {
+async fn look(start: Instant, beside: Arc<Beside>) {
+    sleep_until(start).await;
     loop {
         let before = Instant::now();
         sleep(LOOK).await;

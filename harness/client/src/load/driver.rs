@@ -5,22 +5,32 @@
 use super::schedule::{Planned, Planner, Schedule, Shard};
 use crate::fault::Fault;
 use crate::prompt::Prompts;
-use crate::server::{Exchange, Prepared, Server};
+use crate::server::{Cut, Exchange, Prepared, Server};
 use freeweights_record::requests::{Phase, RequestSample};
 use freeweights_record::units::{Seconds, Tokens};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet, yield_now};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How often the wish to stop is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Failures one behind the other after which a server is taken for gone; twice the requests in
-/// flight where that is more.
+/// Failures one behind the other after which a server is taken for gone; twice the most requests
+/// in flight where that is more: one broken connection may carry all of them.
 const GONE_AFTER: u32 = 20;
+
+/// Requests that are sent before answers are looked at again.
+const AT_ONCE: u32 = 32;
+
+/// How long requests that are cut off may take to give back what came.
+const CUT: Duration = Duration::from_secs(1);
+
+/// Times of a schedule beyond this are never: a century.
+const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// A slot of a closed loop whose request failed waits this long, times the failures in a row, and a
 /// second at most: a server that refuses at once would be asked a hundred thousand times a second.
@@ -59,6 +69,9 @@ pub struct LoadCase {
     pub seed: u64,
     /// Requests of this process that come first and do not count.
     pub warmup: u32,
+    /// Whether what is sent until they have ended does not count either: an open loop has reached
+    /// its load then.
+    pub until_ended: bool,
     /// Requests of this process that count; none with a `time` alone.
     pub requests: Option<u32>,
     /// How long requests that count are sent.
@@ -93,7 +106,10 @@ enum Came {
 }
 
 struct InFlight {
+    task: Id,
     phase: Phase,
+    /// Whether it is one of the first, which the warm-up waits for.
+    is_first: bool,
     scheduled: Instant,
     asked: Tokens,
     prompt: Arc<str>,
@@ -115,9 +131,11 @@ struct Driver<'a, S: Server, K: Sink> {
     planner: Planner,
     ready: Option<Ready>,
     set: JoinSet<Came>,
+    cut: watch::Sender<bool>,
     in_flight: HashMap<u32, InFlight>,
     slots: u32,
     sent: u32,
+    first_in_flight: u32,
     measured: u32,
     measured_in_flight: u32,
     measuring_since: Option<Instant>,
@@ -127,7 +145,7 @@ struct Driver<'a, S: Server, K: Sink> {
 }
 
 /// Sends the requests of a case until all that counts has ended. The load is kept up till then, by
-/// requests that do not count; those are cut off in the end.
+/// requests that do not count; those are cut off in the end, and say what came till then.
 ///
 /// `origin` is when the run began, on which all times in rows count; `start` when the case begins.
 pub async fn drive<S: Server, K: Sink>(
@@ -153,9 +171,11 @@ pub async fn drive<S: Server, K: Sink>(
         planner,
         ready: None,
         set: JoinSet::new(),
+        cut: watch::Sender::new(false),
         in_flight: HashMap::new(),
         slots,
         sent: 0,
+        first_in_flight: 0,
         measured: 0,
         measured_in_flight: 0,
         measuring_since: None,
@@ -166,7 +186,7 @@ pub async fn drive<S: Server, K: Sink>(
     driver.prepare();
     sleep_until(start).await;
     let why = driver.run(stop).await;
-    driver.cut_off();
+    driver.cut_off().await;
     CaseEnd { why, most_in_flight: driver.most_in_flight }
 }
 
@@ -174,19 +194,27 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
     async fn run(&mut self, stop: &AtomicBool) -> WhyEnded {
         let mut look = Instant::now() + LOOK;
         loop {
-            self.send_what_is_due();
+            let is_behind = self.send_what_is_due();
             if self.is_done() {
                 return WhyEnded::Done;
             }
-            if self.failed_in_a_row >= GONE_AFTER.max(2 * self.slots) {
+            if self.failed_in_a_row >= self.most_in_flight.saturating_mul(2).max(GONE_AFTER) {
                 return WhyEnded::ServerGone(std::mem::take(&mut self.last_failure));
             }
-            let due = self.ready.as_ref().and_then(|ready| ready.at);
-            let due = due.map(|at| self.start + Duration::from_secs_f64(at.get()));
-            tokio::select! {
-                biased;
-                Some(came) = self.set.join_next() => self.came(came.ok()),
-                () = sleep_until(due.unwrap_or(look).min(look)) => {}
+            if is_behind {
+                // More is due than can be sent: answers are looked at all the same.
+                yield_now().await;
+            } else {
+                let due = self.ready.as_ref().and_then(|ready| ready.at);
+                let due = due.map_or(look, |at| self.after_start(at));
+                tokio::select! {
+                    biased;
+                    Some(came) = self.set.join_next_with_id() => self.came(came),
+                    () = sleep_until(due.min(look)) => {}
+                }
+            }
+            while let Some(came) = self.set.try_join_next_with_id() {
+                self.came(came);
             }
             let now = Instant::now();
             if now >= look {
@@ -196,6 +224,11 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
                 }
             }
         }
+    }
+
+    fn after_start(&self, at: Seconds) -> Instant {
+        let wait = Duration::try_from_secs_f64(at.get()).unwrap_or(NEVER).min(NEVER);
+        self.start + wait
     }
 
     /// Writes the prompt of the next request before it is due.
@@ -209,32 +242,33 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
         }
     }
 
-    fn send_what_is_due(&mut self) {
-        loop {
+    /// Sends what is due, up to [`AT_ONCE`]; whether more may be.
+    fn send_what_is_due(&mut self) -> bool {
+        let closed = matches!(self.case.schedule, Schedule::Closed { .. });
+        for _ in 0..AT_ONCE {
             let now = Instant::now();
-            let closed = matches!(self.case.schedule, Schedule::Closed { .. });
             let due = match self.ready.as_ref().map(|ready| ready.at) {
-                None => return,
+                None => return false,
                 Some(None) => self.slots > 0,
-                Some(Some(at)) => self.start + Duration::from_secs_f64(at.get()) <= now,
+                Some(Some(at)) => self.after_start(at) <= now,
             };
             if !due || self.is_done() {
-                return;
+                return false;
             }
-            let Some(ready) = self.ready.take() else { return };
+            let Some(ready) = self.ready.take() else { return false };
             self.slots -= u32::from(closed);
             self.send(ready, now);
             self.prepare();
         }
+        true
     }
 
     fn send(&mut self, ready: Ready, now: Instant) {
-        let scheduled = match ready.at {
-            Some(at) => self.start + Duration::from_secs_f64(at.get()),
-            None => now,
-        };
+        let scheduled = ready.at.map_or(now, |at| self.after_start(at));
         let phase = self.phase(now);
-        self.sent += 1;
+        let is_first = self.sent < self.case.warmup;
+        self.sent = self.sent.saturating_add(1);
+        self.first_in_flight += u32::from(is_first);
         if phase == Phase::Measured {
             self.measured += 1;
             self.measured_in_flight += 1;
@@ -242,16 +276,19 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
         }
         let (index, asked) = (ready.request.index, ready.request.osl);
         let prompt = Arc::clone(&ready.request.prompt);
-        self.in_flight.insert(index, InFlight { phase, scheduled, asked, prompt });
+        let (server, cut) = (Arc::clone(&self.server), Cut::when(self.cut.subscribe()));
+        let answer =
+            async move { Came::Answer(Box::new(server.send(ready.request, cut).await), index) };
+        let task = self.set.spawn(answer).id();
+        let of = InFlight { task, phase, is_first, scheduled, asked, prompt };
+        self.in_flight.insert(index, of);
         let in_flight = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
         self.most_in_flight = self.most_in_flight.max(in_flight);
-        let server = Arc::clone(&self.server);
-        self.set
-            .spawn(async move { Came::Answer(Box::new(server.send(ready.request).await), index) });
     }
 
     fn phase(&self, now: Instant) -> Phase {
-        if self.sent < self.case.warmup {
+        let first = self.sent < self.case.warmup;
+        if first || (self.case.until_ended && self.first_in_flight > 0) {
             Phase::Warmup
         } else if self.is_measuring(now) {
             Phase::Measured
@@ -272,16 +309,28 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
 
     fn is_done(&self) -> bool {
         let all_sent = self.sent >= self.case.warmup && !self.is_measuring(Instant::now());
-        let nothing_more = self.ready.is_none() && self.in_flight.is_empty();
+        // Without slots, none of a closed loop is ever sent.
+        let no_slots = match &self.case.schedule {
+            Schedule::Closed { concurrency, .. } => self.case.shard.part(*concurrency) == 0,
+            Schedule::Open { .. } | Schedule::Trace(_) => false,
+        };
+        let nothing_more = (self.ready.is_none() || no_slots) && self.in_flight.is_empty();
         (all_sent && self.measured_in_flight == 0) || nothing_more
     }
 
-    fn came(&mut self, came: Option<Came>) {
+    fn came(&mut self, came: Result<(Id, Came), JoinError>) {
         match came {
-            Some(Came::Answer(exchange, index)) => self.answered(*exchange, index),
-            Some(Came::SlotIsFree) => self.slots += 1,
-            // A task that panicked says nothing of its request; it is cut off in the end.
-            None => {}
+            Ok((_, Came::Answer(exchange, index))) => self.answered(*exchange, index),
+            Ok((_, Came::SlotIsFree)) => self.slots += 1,
+            Err(error) => {
+                let of = self.in_flight.iter().find(|(_, of)| of.task == error.id());
+                let Some((index, of)) = of.map(|(index, of)| (*index, of)) else { return };
+                // What the client cannot bear is a failure of the request like any other.
+                let fault = Some(Fault::Client { reason: "its task ended in a panic".into() });
+                let sent = of.scheduled;
+                let none = Exchange { sent, arrivals: Vec::new(), usage: None, text: None, fault };
+                self.answered(none, index);
+            }
         }
     }
 
@@ -290,11 +339,12 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
         if of.phase == Phase::Measured {
             self.measured_in_flight -= 1;
         }
+        self.first_in_flight -= u32::from(of.is_first);
         let answer = exchange.text.clone();
         let sample = self.sample(exchange, index, &of);
         let failed = sample.error.is_some();
         if failed {
-            self.failed_in_a_row += 1;
+            self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
             sample.error.as_deref().unwrap_or_default().clone_into(&mut self.last_failure);
         } else {
             self.failed_in_a_row = 0;
@@ -338,23 +388,28 @@ impl<S: Server, K: Sink> Driver<'_, S, K> {
         }
     }
 
-    /// Ends what is still on its way: it neither counts nor fails.
-    fn cut_off(&mut self) {
+    /// Ends what is still on its way: it neither counts nor fails, but what came of it was written
+    /// under the load.
+    async fn cut_off(&mut self) {
+        for of in self.in_flight.values_mut() {
+            of.phase = Phase::Drain;
+        }
+        self.measured_in_flight = 0;
+        self.cut.send_replace(true);
+        while !self.in_flight.is_empty() {
+            match timeout(CUT, self.set.join_next_with_id()).await {
+                Ok(Some(came)) => self.came(came),
+                Ok(None) | Err(_) => break,
+            }
+        }
         self.set.abort_all();
-        let mut rest: Vec<(u32, InFlight)> = self.in_flight.drain().collect();
-        rest.sort_by_key(|(index, _)| *index);
-        for (index, of) in rest {
-            let at = of.scheduled.saturating_duration_since(self.origin).as_secs_f64();
-            let sample = RequestSample {
-                index,
-                phase: Phase::Drain,
-                scheduled: Seconds::new(at),
-                sent: Seconds::new(at),
-                tokens_asked: of.asked,
-                error: Some(Fault::Cut.to_string().into()),
-                ..RequestSample::default()
-            };
-            self.sink.take(sample, None);
+        let mut rest: Vec<u32> = self.in_flight.keys().copied().collect();
+        rest.sort_unstable();
+        for index in rest {
+            let Some(sent) = self.in_flight.get(&index).map(|of| of.scheduled) else { continue };
+            let fault = Some(Fault::Cut);
+            let none = Exchange { sent, arrivals: Vec::new(), usage: None, text: None, fault };
+            self.answered(none, index);
         }
     }
 }

@@ -48,6 +48,14 @@ struct Delta<'a> {
     tool_calls: Option<Vec<IgnoredAny>>,
 }
 
+impl Delta<'_> {
+    /// What was thought aloud. Servers between two names send both, with the same text.
+    fn thoughts(&self) -> Option<&str> {
+        let both = [&self.reasoning, &self.reasoning_content];
+        both.into_iter().filter_map(|text| text.as_deref()).find(|text| !text.is_empty())
+    }
+}
+
 impl Chunk<'_> {
     /// What was written; empty in the first chunk, which names the role, and in the last one.
     pub(crate) fn text(&self) -> impl Iterator<Item = &str> {
@@ -56,8 +64,7 @@ impl Chunk<'_> {
             let parts = [
                 choice.text.as_deref(),
                 delta.and_then(|delta| delta.content.as_deref()),
-                delta.and_then(|delta| delta.reasoning_content.as_deref()),
-                delta.and_then(|delta| delta.reasoning.as_deref()),
+                delta.and_then(Delta::thoughts),
             ];
             parts.into_iter().flatten().filter(|text| !text.is_empty())
         })
@@ -132,6 +139,10 @@ mod tests {
         );
         assert_eq!(
             of(r#"{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}"#),
+            ("hm".into(), true)
+        );
+        assert_eq!(
+            of(r#"{"choices":[{"delta":{"reasoning_content":"hm","reasoning":"hm"}}]}"#),
             ("hm".into(), true)
         );
         assert_eq!(

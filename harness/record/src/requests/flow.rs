@@ -8,23 +8,38 @@ const MOST_BINS: usize = 16_384;
 /// Width of a bin at first.
 const FIRST_WIDTH: f64 = 1e-3;
 
-/// How much of something came when, in bins that widen as the run goes on.
+/// How much of something came when, in bins that widen as the case goes on. They count from the
+/// first time that is added: a case late in a run is seen as finely as the first one.
 #[derive(Debug, Clone)]
 pub struct Flow {
     bins: Vec<f64>,
     width: f64,
+    /// Where the bins begin, in seconds of the run.
+    begin: Option<f64>,
 }
 
 impl Default for Flow {
     fn default() -> Self {
-        Self { bins: Vec::new(), width: FIRST_WIDTH }
+        Self { bins: Vec::new(), width: FIRST_WIDTH, begin: None }
     }
 }
 
 impl Flow {
+    /// One whose bins begin at a time.
+    #[must_use]
+    pub fn since(begin: Seconds) -> Self {
+        Self { begin: Some(begin.get()), ..Self::default() }
+    }
+
+    fn since_begin(&self, time: Seconds) -> f64 {
+        (time.get() - self.begin.unwrap_or(0.0)).max(0.0)
+    }
+
     /// Adds `amount` that came evenly between two times; all at once where they are the same.
     pub fn add(&mut self, from: Seconds, to: Seconds, amount: f64) {
-        let (from, to) = (from.get().max(0.0), to.get().max(from.get()).max(0.0));
+        let begin = self.begin_by(from.get());
+        let (from, to) = (from.get() - begin, to.get() - begin);
+        let (from, to) = (from.max(0.0), to.max(from).max(0.0));
         while to / self.width >= MOST_BINS as f64 {
             self.widen();
         }
@@ -41,6 +56,28 @@ impl Flow {
             let (begin, end) = (at as f64 * self.width, (at + 1) as f64 * self.width);
             self.bins[at] += rate * (end.min(to) - begin.max(from)).max(0.0);
         }
+    }
+
+    /// Where the bins begin, moved to the front where a time lies before all of them.
+    fn begin_by(&mut self, from: f64) -> f64 {
+        let mut begin = *self.begin.get_or_insert(from);
+        while from < begin {
+            let missing = ((begin - from) / self.width).ceil();
+            if missing + self.bins.len() as f64 > MOST_BINS as f64 {
+                self.widen();
+                continue;
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "1 <= missing <= MOST_BINS"
+            )]
+            let count = missing as usize;
+            self.bins.splice(0..0, std::iter::repeat_n(0.0, count));
+            begin -= missing * self.width;
+            self.begin = Some(begin);
+        }
+        begin
     }
 
     fn bin(&self, time: f64) -> usize {
@@ -61,7 +98,7 @@ impl Flow {
     /// What came between two times; bins that are cut count by their share.
     #[must_use]
     pub fn between(&self, from: Seconds, to: Seconds) -> f64 {
-        let (from, to) = (from.get().max(0.0), to.get());
+        let (from, to) = (self.since_begin(from), self.since_begin(to));
         if to <= from || self.bins.is_empty() {
             return 0.0;
         }
@@ -71,6 +108,24 @@ impl Flow {
             ((end.min(to) - begin.max(from)) / self.width).clamp(0.0, 1.0)
         };
         (first..=last).filter_map(|at| Some(self.bins.get(at)? * within(at))).sum()
+    }
+
+    /// What came behind one time, up to and with the other: whole bins, so that what was added at
+    /// one time is counted as one.
+    #[must_use]
+    pub fn behind(&self, from: Seconds, to: Seconds) -> f64 {
+        self.whole(self.bin(self.since_begin(from)) + 1, self.bin(self.since_begin(to)) + 1)
+    }
+
+    /// What came from one time on, up to and without the other, in whole bins.
+    #[must_use]
+    pub fn before(&self, from: Seconds, to: Seconds) -> f64 {
+        self.whole(self.bin(self.since_begin(from)), self.bin(self.since_begin(to)))
+    }
+
+    fn whole(&self, from: usize, to: usize) -> f64 {
+        let to = to.min(self.bins.len());
+        self.bins.get(from..to).map_or(0.0, |bins| bins.iter().sum())
     }
 }
 
@@ -92,6 +147,30 @@ mod tests {
         assert!((flow.between(s(2.0), s(3.0)) - 15.0).abs() < 1e-9);
         assert!((flow.between(s(0.0), s(9.0)) - 25.0).abs() < 1e-9);
         assert!(flow.between(s(3.0), s(3.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_came_at_one_time_is_counted_as_one() {
+        let mut flow = Flow::since(s(100.0));
+        for at in [100.0, 100.5, 101.0] {
+            flow.add(s(at), s(at), 1.0);
+        }
+        let counts = [flow.behind(s(100.0), s(101.0)), flow.before(s(100.0), s(101.0))];
+        assert_eq!(counts.map(|count| count.to_string()), ["2", "2"]);
+        assert!(flow.before(s(101.0), s(100.0)).abs() < 1e-12);
+        // Late in a run the bins are as narrow as early in it.
+        assert!((flow.width - FIRST_WIDTH).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_came_before_the_first_is_not_lost() {
+        let mut flow = Flow::default();
+        for at in [50.0, 49.9995, 1.0, 49.0] {
+            flow.add(s(at), s(at), 1.0);
+        }
+        assert!((flow.between(s(0.9), s(49.5)) - 2.0).abs() < 1e-9);
+        assert!((flow.between(s(0.0), s(60.0)) - 4.0).abs() < 1e-9);
+        assert!(flow.bins.len() <= MOST_BINS);
     }
 
     #[test]

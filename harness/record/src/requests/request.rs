@@ -83,6 +83,12 @@ impl RequestSample {
         Seconds::new((self.sent - self.scheduled).get().max(0.0))
     }
 
+    /// Whether it was on its way when the case ended.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.error.as_deref().is_some_and(|error| error.split(':').next() == Some("cut"))
+    }
+
     /// When it ended, where its last token came.
     #[must_use]
     pub fn ended(&self) -> Option<Seconds> {

@@ -30,11 +30,16 @@ pub struct RequestTotals {
     e2e: Distribution,
     itl: Distribution,
     late: Distribution,
-    in_order: Vec<Seconds>,
+    /// When each ended, and how long it took.
+    in_order: Vec<(Seconds, Seconds)>,
     tokens_out: Flow,
+    /// Chunks of requests that were cut off, whose tokens nobody counted.
+    cut_events: Flow,
     tokens_in: Flow,
     ended: Flow,
+    failed_at: Flow,
     sent: Flow,
+    bounds: Option<(Seconds, Seconds)>,
     first_sent: Option<Seconds>,
     last_sent: Option<Seconds>,
     last_ended: Option<Seconds>,
@@ -45,6 +50,7 @@ pub struct RequestTotals {
     sum_in: (u64, u64),
     sum_out: (u64, u64),
     events: u64,
+    all_gaps: u64,
     errors: BTreeMap<String, u32>,
 }
 
@@ -67,27 +73,30 @@ impl RequestTotals {
         }
     }
 
-    /// Takes a gap of a measured request that stands in `itl.csv`.
-    pub fn push_gap(&mut self, gap: Seconds) {
-        self.itl.push(gap);
-    }
-
     /// Whatever came within the window counts, of whichever request.
     fn count_flow(&mut self, request: &RequestSample) {
+        let cut = request.is_cut();
+        if request.error.is_some() && !cut {
+            // When it failed is not kept; its last chunk, or else its sending, is near.
+            let at = request.ended().unwrap_or(request.sent);
+            self.failed_at.add(at, at, 1.0);
+            return;
+        }
         let (Some(ttft), Some(ended)) = (request.ttft, request.ended()) else { return };
         let first = request.sent + ttft;
-        if let Some(tokens) = request.tokens_out {
-            // The first token came with the first chunk, the others until the last one.
-            let later = tokens.as_f64() - 1.0;
-            self.tokens_out.add(first, first, tokens.as_f64().min(1.0));
-            if later > 0.0 {
-                self.tokens_out.add(first, ended, later);
-            }
+        let (flow, amount) = match request.tokens_out {
+            Some(tokens) => (&mut self.tokens_out, tokens.as_f64()),
+            None => (&mut self.cut_events, f64::from(request.events)),
+        };
+        // The first token came with the first chunk, the others until the last one.
+        flow.add(first, first, amount.min(1.0));
+        if amount > 1.0 {
+            flow.add(first, ended, amount - 1.0);
         }
         if let Some(tokens) = request.tokens_in {
             self.tokens_in.add(request.sent, first, tokens.as_f64());
         }
-        if request.error.is_none() {
+        if !cut {
             self.ended.add(ended, ended, 1.0);
         }
     }
@@ -111,13 +120,14 @@ impl RequestTotals {
         if let Some(e2e) = request.e2e {
             self.e2e.push(e2e);
             if self.e2e.is_exact() {
-                self.in_order.push(e2e);
+                self.in_order.push((request.sent + e2e, e2e));
             }
         }
         request.gaps.iter().for_each(|gap| self.itl.push(*gap));
         add(&mut self.sum_in, request.tokens_in);
         add(&mut self.sum_out, request.tokens_out);
         self.events += u64::from(request.events);
+        self.all_gaps += u64::from(request.events.saturating_sub(1));
         if request.tokens_out.is_some_and(|tokens| tokens < request.tokens_asked) {
             self.short += 1;
         }
@@ -147,6 +157,12 @@ impl RequestTotals {
         self.objective.as_ref().map(|_| self.good)
     }
 
+    /// Gaps between chunks of measured requests: those that are known, and all there were.
+    #[must_use]
+    pub const fn gaps(&self) -> (u64, u64) {
+        (self.itl.len(), self.all_gaps)
+    }
+
     /// How late requests were sent.
     #[must_use]
     pub const fn late(&self) -> &Distribution {
@@ -160,27 +176,51 @@ impl RequestTotals {
         let (from, ended) = (self.first_sent?, self.last_ended?);
         let sent = self.last_sent.filter(|sent| *sent > from).unwrap_or(ended);
         let to = if sent < ended { sent } else { ended };
+        let (from, to) = match self.bounds {
+            Some((begin, end)) => {
+                (latest(Some(from), Some(begin))?, if end < to { end } else { to })
+            }
+            None => (from, to),
+        };
         (to > from).then_some((from, to))
+    }
+
+    /// Counts throughput within these times only: where several client processes all sent.
+    pub const fn bound_window(&mut self, from: Seconds, to: Seconds) {
+        self.bounds = Some((from, to));
     }
 
     /// Requests that came to their end within the window, as a share of those sent in it: less than
     /// 1 for long, and the queue grows without end.
+    ///
+    /// The number in flight of a load that is borne goes up and down, too: what is missing counts as
+    /// far as it is more than two standard deviations of that, `2 sqrt(2 L)` with `L` in flight when
+    /// the window begins (the difference of two Poisson numbers).
     #[must_use]
     pub fn served_share(&self) -> Option<Fraction> {
         let (from, to) = self.window()?;
-        let sent = self.sent.between(from, to);
-        (sent > 0.0).then(|| Fraction::new(self.ended.between(from, to) / sent))
+        let sent = self.sent.before(from, to);
+        let missing = sent - self.ended.behind(from, to);
+        let before = Seconds::new(0.0);
+        let gone = self.ended.behind(before, from) + self.failed_at.behind(before, from);
+        let in_flight = (self.sent.before(before, from) - gone).max(0.0);
+        let by_chance = 2.0 * (2.0 * in_flight).sqrt();
+        (sent > 0.0).then(|| Fraction::new(1.0 - (missing - by_chance).max(0.0) / sent))
     }
 
     /// Output tokens a second in each of [`SLICES`] equal parts of the window: the samples of the
-    /// throughput. Empty without a window.
+    /// throughput. Empty without a window. Of requests that were cut off only chunks are known; they
+    /// have as many tokens as the chunks of those that count.
     #[must_use]
     pub fn slices(&self) -> Vec<TokensPerSecond> {
         let Some((from, to)) = self.window() else { return Vec::new() };
         let width = (to - from) / SLICES as f64;
+        let per_event = self.tokens_per_event().map_or(1.0, TokensPerEvent::get);
         let slice = |at: usize| {
             let begin = from + width * at as f64;
-            TokensPerSecond::new(self.tokens_out.between(begin, begin + width) / width.get())
+            let cut = self.cut_events.between(begin, begin + width) * per_event;
+            let tokens = self.tokens_out.between(begin, begin + width) + cut;
+            TokensPerSecond::new(tokens / width.get())
         };
         (0..SLICES).map(slice).collect()
     }
@@ -228,14 +268,22 @@ impl RequestTotals {
         };
         record.tokens_in_mean = per_request(self.sum_in);
         record.tokens_out_mean = per_request(self.sum_out);
-        record.tokens_per_event = (self.events > 0 && self.sum_out.1 > 0)
-            .then(|| TokensPerEvent::new(self.sum_out.0 as f64 / self.events as f64));
+        record.tokens_per_event = self.tokens_per_event();
+    }
+
+    fn tokens_per_event(&self) -> Option<TokensPerEvent> {
+        (self.events > 0 && self.sum_out.1 > 0)
+            .then(|| TokensPerEvent::new(self.sum_out.0 as f64 / self.events as f64))
     }
 
     fn steadiness(&self, record: &mut Record) {
         let size = self.in_order.len().div_ceil(GROUPS).max(1);
+        // Shards that are merged come one behind the other.
+        let mut in_order = self.in_order.clone();
+        in_order.sort_by(|a, b| a.0.get().total_cmp(&b.0.get()));
+        let in_order: Vec<Seconds> = in_order.into_iter().map(|(_, e2e)| e2e).collect();
         let means: Vec<Seconds> =
-            self.in_order.chunks(size).filter_map(|group| mean(group).ok()).collect();
+            in_order.chunks(size).filter_map(|group| mean(group).ok()).collect();
         let (Ok(trend), Ok(drift)) = (mann_kendall(&means), theil_sen_drift(&means)) else {
             return;
         };
@@ -251,7 +299,7 @@ impl RequestTotals {
         let Some((from, to)) = self.window() else { return };
         let window = to - from;
         record.window_s = Some(window);
-        let rate = RequestsPerSecond::new(self.ended.between(from, to) / window.get());
+        let rate = RequestsPerSecond::new(self.ended.behind(from, to) / window.get());
         record.requests_per_s = Some(rate);
         record.goodput_rps = self
             .good()
@@ -350,7 +398,7 @@ mod tests {
         // From 1.1 s to 23.1 s: 20 requests of 11 tokens.
         assert!((record.window_s.unwrap().get() - 22.0).abs() < 1e-9);
         assert!((record.decode_mean_tps.unwrap().get() - 10.0).abs() < 1e-3);
-        assert!((record.requests_per_s.unwrap().get() - 20.0 / 22.0).abs() < 0.05);
+        assert!((record.requests_per_s.unwrap().get() - 20.0 / 22.0).abs() < 1e-9);
         assert_eq!(record.goodput_rps, record.requests_per_s);
         // 100 tokens read and 11 written every 1.1 s
         assert!((record.total_mean_tps.unwrap().get() - 111.0 / 1.1).abs() < 0.1);
@@ -407,6 +455,54 @@ mod tests {
         let mut record = Record::default();
         none.summarise(&mut record, 1);
         assert_eq!((record.requests, record.decode_mean_tps), (Some(0), None));
+    }
+
+    #[test]
+    fn what_was_cut_off_was_written_in_the_window_all_the_same() {
+        // Two at a time, each 1.1 s; the second slot's last one is cut off half-way.
+        let mut totals = RequestTotals::default();
+        for i in 0..10 {
+            totals.push(&request(2 * i, Phase::Measured, f64::from(i) * 1.1));
+            let sent = 0.55 + f64::from(i) * 1.1;
+            let other = request(2 * i + 1, Phase::Drain, sent);
+            totals.push(&if i < 9 {
+                other
+            } else {
+                // first token at 0.1 s and five more until 0.5 s
+                let e2e = Some(Seconds::new(0.5));
+                let error = Some("cut: the case ended first".into());
+                RequestSample { e2e, events: 5, tokens_out: None, tokens_in: None, error, ..other }
+            });
+        }
+        let mut record = Record::default();
+        totals.summarise(&mut record, 1);
+        // To 10.45 s, when the last was sent: 9 whole ones of the first slot and 5 + 3.5 of its last
+        // (from 9.9 s on: at 10.0 the first token, ten a second), 9 of the other slot.
+        let tokens = 9.0 * 11.0 + 5.5 + 9.0 * 11.0;
+        let tps = record.decode_mean_tps.unwrap().get();
+        assert!((tps - tokens / 10.45).abs() < 0.01, "{tps}");
+        assert_eq!(record.requests_failed, Some(0));
+    }
+
+    #[test]
+    fn a_load_that_is_borne_goes_up_and_down() {
+        // Eight in flight when the window begins; of 100 sent, 93 end in it: 7 < 2 sqrt(16) = 8.
+        let totals = |ended: u32| {
+            let mut totals = RequestTotals::default();
+            for i in 0..8 {
+                let e2e = Some(Seconds::new(1e3));
+                totals.push(&RequestSample { e2e, ..request(i, Phase::Warmup, 0.0) });
+            }
+            for i in 0..100 {
+                let e2e = Some(Seconds::new(if i < ended { 0.5 } else { 1e3 }));
+                let sent = 1.0 + f64::from(i) * 0.1;
+                totals.push(&RequestSample { e2e, ..request(8 + i, Phase::Measured, sent) });
+            }
+            totals.push(&request(200, Phase::Drain, 11.5));
+            totals.served_share().unwrap().get()
+        };
+        assert!((totals(93) - 1.0).abs() < 1e-12);
+        assert!((totals(72) - 0.8).abs() < 1e-12, "{}", totals(72));
     }
 
     #[test]
