@@ -113,7 +113,7 @@ pub fn stop_on_interrupt() -> Arc<AtomicBool> {
         if raised.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        print::note("stopping after what is in flight; press Ctrl-C again to stop at once");
+        print::note("stopping, and keeping what has ended; press Ctrl-C again to stop at once");
     });
     if handler.is_err() {
         print::note("Ctrl-C cannot be caught here: it will end the run at once");

@@ -195,6 +195,35 @@ fn the_highest_rate_is_found_within_five_percent_of_the_capacity() {
 }
 
 #[test]
+fn no_prompt_comes_twice_in_a_run() {
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = bench(&server.url(), "ttft=1", &out);
+    command.args(["--concurrency", "1,2,4", "--requests", "6"]);
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+    let prompts = server.prompts();
+    let different: std::collections::HashSet<&String> = prompts.iter().collect();
+    assert!(prompts.len() >= 3 * 6 && different.len() == prompts.len(), "{}", prompts.len());
+}
+
+#[test]
+fn a_server_that_refuses_most_of_a_load_is_searched_all_the_same() {
+    // Beyond so many at a time it answers 429 at once.
+    let server = FakeServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = bench(&server.url(), "most=3,ttft=20", &out);
+    command.args(["--concurrency", "1", "--find-max", "--requests", "60"]);
+    command.args(["--objective", "ttft=10s", "--good", "99"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let search: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out.join("search.json")).unwrap()).unwrap();
+    assert_eq!((search["kept"].as_f64(), search["missed"].as_f64()), (Some(3.0), Some(4.0)));
+}
+
+#[test]
 fn shards_are_merged_into_what_they_saw_together() {
     let server = FakeServer::start();
     let folder = tempfile::tempdir().unwrap();
@@ -243,6 +272,16 @@ fn shards_are_merged_into_what_they_saw_together() {
     assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0));
     let ttft: Vec<Seconds> = seen.iter().map(|(_, ttft)| *ttft).collect();
     assert_eq!(percentile_linear(&ttft, Percentile::P90).ok(), record.ttft_p90_s);
+    // What was not of one command is refused, with what differs, and nothing is written.
+    let manifest = paths[1].join("run.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace(&server.url(), "http://elsewhere/v1")).unwrap();
+    let other = folder.path().join("other");
+    let strangers =
+        freeweights().arg("merge").args(&paths).arg("--out").arg(&other).output().unwrap();
+    assert_eq!(strangers.status.code(), Some(2));
+    assert!(stderr(&strangers).contains("are not of one load: url is "), "{}", stderr(&strangers));
+    assert!(!other.exists());
     let alone = freeweights().arg("merge").arg(&whole).arg(&paths[0]).output().unwrap();
     assert_eq!(alone.status.code(), Some(2), "{}", stderr(&alone));
 }
@@ -334,6 +373,14 @@ fn what_cannot_be_measured_is_refused_with_what_to_do() {
     insta::assert_snapshot!(said("ttft=1", &["--api-key-env", "NO_SUCH_KEY"]), @"error: the environment has no NO_SUCH_KEY; set it, or leave --api-key-env out");
     insta::assert_snapshot!(said("ttft=1", &["--trace", "no.csv"]), @"error: cannot read no.csv; give a trace of requests: No such file or directory (os error 2)");
     insta::assert_snapshot!(said("ttft=1", &["--hardware", "H900"]).split(", or one of").next().unwrap(), @r#"error: --hardware knows no GPU "H900"; use here for this machine's CPUs"#);
+    let shard = ["--shard", "1/8", "--start-at", "2026-01-01T00:00:00Z", "--concurrency", "4"];
+    insta::assert_snapshot!(said("ttft=1", &shard), @"error: --concurrency 4 is for all 8 shards, so some would send nothing; give at least 8");
+    insta::assert_snapshot!(said("ttft=1", &["--header", "X-Key hunter2"]), @"error: a header is written NAME: VALUE, as in 'X-Tenant: a', in visible ASCII");
+    let many = ["--hardware", "H100 SXM", "--gpus", "4000000000", "--nodes", "4000000000"];
+    insta::assert_snapshot!(said("ttft=1", &many), @"error: 4000000000 GPUs on each of 4000000000 nodes are too many; --gpus is a machine's");
+    for wrong in [["--timeout", "1e300"], ["--rate", "1e-300"], ["--duration", "inf"]] {
+        assert!(said("ttft=1", &wrong).contains("give "), "{wrong:?}");
+    }
     // Without a name the only model that is served is taken.
     let named = freeweights()
         .args(["bench", "--url", &url, "--requests", "2", "--concurrency", "1", "--out"])

@@ -29,12 +29,16 @@ struct Shared {
     /// When the one worker of `capacity=` is free again.
     free: Mutex<Option<Instant>>,
     asked: AtomicU64,
+    /// Requests being answered, of a server with a `most=`.
+    busy: AtomicU64,
     /// The server is gone after so many requests; 0 for never.
     dies_after: u64,
     /// Every `Authorization` that came.
     keys: Mutex<Vec<String>>,
     /// Versions of HTTP that were spoken.
     versions: Mutex<Vec<String>>,
+    /// The first prompts that came.
+    prompts: Mutex<Vec<String>>,
     /// How far each gap was from the one it was told, in nanoseconds: the server's own share of
     /// what a client sees.
     missed: Mutex<Vec<u32>>,
@@ -108,6 +112,11 @@ impl FakeServer {
         self.shared.versions.lock().unwrap().clone()
     }
 
+    /// The first thousand prompts that came.
+    pub fn prompts(&self) -> Vec<String> {
+        self.shared.prompts.lock().unwrap().clone()
+    }
+
     /// Every `Authorization` that came.
     pub fn keys(&self) -> Vec<String> {
         self.shared.keys.lock().unwrap().clone()
@@ -161,6 +170,7 @@ struct Told {
     ttft: Duration,
     gap: Duration,
     capacity: f64,
+    most: f64,
 }
 
 impl Told {
@@ -170,6 +180,7 @@ impl Told {
             ttft: Duration::ZERO,
             gap: Duration::ZERO,
             capacity: 0.0,
+            most: 0.0,
         };
         for part in model.split(',') {
             let Some((name, value)) = part.split_once('=') else { continue };
@@ -178,6 +189,7 @@ impl Told {
                 "ttft" => told.ttft = Duration::from_secs_f64(value / 1e3),
                 "gap" => told.gap = Duration::from_secs_f64(value / 1e3),
                 "capacity" => told.capacity = value,
+                "most" => told.most = value,
                 _ => panic!("{model}"),
             }
             told.kind = "paced".into();
@@ -212,6 +224,9 @@ async fn complete(
     let prompt = if chat { &asked["messages"][0]["content"] } else { &asked["prompt"] };
     // Other clients send text as an array of parts.
     let prompt = prompt.as_str().or_else(|| prompt[0]["text"].as_str()).unwrap_or_default();
+    if shared.asked.load(Ordering::SeqCst) <= 1_000 {
+        shared.prompts.lock().unwrap().push(prompt.to_owned());
+    }
     let words = prompt.split(' ').count() as u64 + if chat { 10 } else { 1 };
     let most = |name: &str| asked[name].as_u64();
     let tokens = most("max_tokens").or_else(|| most("max_completion_tokens")).unwrap_or(16);
@@ -219,6 +234,9 @@ async fn complete(
     if told.capacity > 0.0 {
         queue(&shared, told.capacity).await;
     }
+    let Some(busy) = Busy::of(&shared, told.most) else {
+        return (StatusCode::TOO_MANY_REQUESTS, "busy").into_response();
+    };
     let stream = |parts: Vec<Vec<u8>>| pieces(parts, false);
     let whole = |events: &[String]| -> Vec<u8> {
         events.iter().flat_map(|event| format!("data: {event}\n\n").into_bytes()).collect()
@@ -229,7 +247,7 @@ async fn complete(
         "strict" if asked.get("ignore_eos").is_some() => {
             (StatusCode::BAD_REQUEST, "unknown field ignore_eos").into_response()
         }
-        "paced" | "ok" | "strict" => paced(shared, &told, chat, words, tokens),
+        "paced" | "ok" | "strict" => paced(busy, &told, chat, words, tokens),
         "http_500" => (StatusCode::INTERNAL_SERVER_ERROR, "out of\n blocks").into_response(),
         "http_429" => {
             (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "2")], "busy").into_response()
@@ -258,7 +276,7 @@ async fn complete(
             )))
         }
         "slow" => paced(
-            shared,
+            busy,
             &Told { ttft: Duration::ZERO, gap: Duration::from_millis(20), ..told },
             chat,
             words,
@@ -302,6 +320,24 @@ async fn complete(
     }
 }
 
+/// One of the requests being answered.
+struct Busy(Arc<Shared>);
+
+impl Busy {
+    /// `None` where `most` of them are busy already; 0 is no limit.
+    fn of(shared: &Arc<Shared>, most: f64) -> Option<Self> {
+        let before = shared.busy.fetch_add(1, Ordering::SeqCst);
+        let busy = Self(Arc::clone(shared));
+        (most <= 0.0 || (before as f64) < most).then_some(busy)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Waits until the one worker has served everybody in front, and this one.
 async fn queue(shared: &Shared, capacity: f64) {
     let until = {
@@ -331,13 +367,15 @@ fn usage(prompt: u64, completion: u64) -> String {
 }
 
 /// A first chunk without content, then a token at a time by the schedule, then the counts.
-fn paced(shared: Arc<Shared>, told: &Told, chat: bool, words: u64, tokens: u64) -> Response {
+fn paced(busy: Busy, told: &Told, chat: bool, words: u64, tokens: u64) -> Response {
     let token: Bytes = format!("data: {}\n\n", content(chat, "word ")).into();
     let first: Bytes = format!("data: {}\n\n", content(chat, "")).into();
     let last: Bytes = format!("data: {}\n\ndata: [DONE]\n\n", usage(words, tokens)).into();
     let start = Instant::now() + told.ttft;
     let (ttft, gap) = (told.ttft, told.gap);
-    let steps = stream::unfold((0, None), move |(step, before): (u64, Option<Instant>)| {
+    let shared = Arc::clone(&busy.0);
+    let begin = (0, None, Some(busy));
+    let steps = stream::unfold(begin, move |(step, before, busy): (u64, Option<Instant>, _)| {
         let part = match step {
             0 => Some(first.clone()),
             step if step <= tokens => Some(token.clone()),
@@ -360,7 +398,9 @@ fn paced(shared: Arc<Shared>, told: &Told, chat: bool, words: u64, tokens: u64) 
                 let missed = u32::try_from(took.abs_diff(gap).as_nanos()).unwrap_or(u32::MAX);
                 shared.missed.lock().unwrap().push(missed);
             }
-            part.map(|part| (Ok::<_, io::Error>(part), (step + 1, Some(now))))
+            // Who has the last part may send the next request at once.
+            let busy = busy.filter(|_| step <= tokens);
+            part.map(|part| (Ok::<_, io::Error>(part), (step + 1, Some(now), busy)))
         }
     });
     events(Body::from_stream(steps))
