@@ -2,6 +2,7 @@
 //!
 //! Not here: what is asked for and where it goes ([`crate::opening`]).
 
+use crate::beside::Beside;
 use crate::commands::bench::BenchArgs;
 use crate::eta::Eta;
 use crate::measuring::{load_or_plain, show_profile, show_text, write_host};
@@ -45,6 +46,8 @@ pub struct Keeper<'a> {
     pub sampler: Option<Arc<Sampler>>,
     /// Whether there was anything left to measure.
     pub measured: bool,
+    /// Earlier runs in the folders beside.
+    pub beside: Beside,
 }
 
 impl Keeper<'_> {
@@ -302,7 +305,8 @@ impl Observer for Watch<'_, '_> {
     fn ended(&mut self, result: &CaseResult) -> Told {
         let now = || jiff::Timestamp::now().to_string();
         let started = self.started.remove(&result.case).unwrap_or_else(now);
-        let record = record_of(&self.keeper.context, &self.info, result, started);
+        let mut record = record_of(&self.keeper.context, &self.info, result, started);
+        self.keeper.beside.widen(&mut record);
         for doubt in doubts(&record) {
             self.progress.note(&doubt);
         }

@@ -3,6 +3,7 @@
 //! This crate is the only one that knows the command line, prints, and exits. One file per
 //! subcommand lies in [`commands`].
 
+mod beside;
 mod catalogue;
 mod commands;
 mod dry_run;

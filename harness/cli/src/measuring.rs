@@ -1,5 +1,6 @@
 //! From arguments to records: load each model, run its cases, keep everything as it comes.
 
+use crate::beside::Beside;
 use crate::commands::OutputFormat;
 use crate::commands::bench::BenchArgs;
 use crate::exit::Exit;
@@ -43,6 +44,7 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
     let Opened { suite, subjects, folder, mut context, started_at, kept } = opening::open(args)?;
     let clock = end_of(kept.samples.values().flatten());
     let sampler = watching::start(args, &suite.device, &mut context.host);
+    let beside = Beside::of(folder.path());
     let mut keeper = Keeper {
         args,
         suite: &suite,
@@ -57,6 +59,7 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
         stop: stop_on_interrupt(),
         sampler,
         measured: false,
+        beside,
     };
     for subject in &subjects {
         if !keeper.stop.load(Ordering::Relaxed) {
@@ -64,6 +67,11 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
         }
     }
     let Keeper { folder, mut context, mut records, measured, .. } = keeper;
+    if let Some(most) = records.iter().filter_map(|record| record.runs_beside).max() {
+        print::note(&format!(
+            "intervals hold what up to {most} earlier runs beside this one came to on this machine"
+        ));
+    }
     if measured {
         context.host.after = Some(moment(&Tree::here()));
         write_host(&folder, &context.host)?;

@@ -40,5 +40,5 @@ pub use record::{Record, SCHEMA_VERSION, Status, Weights};
 pub use resume::KeptRun;
 pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text, write_results};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Readings, Sample};
-pub use summarise::{Shape, summarise, widen};
+pub use summarise::{Shape, summarise, widen, widen_by_runs};
 pub use text::Text;

@@ -10,10 +10,10 @@ use crate::units::{
 use serde::{Deserialize, Serialize};
 
 /// The version of the columns. It rises when a column is added (at the end) or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// How many columns each version had, from version 1: columns are only ever added, at the end.
-pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 115, 136];
+pub(crate) const COLUMNS_OF_VERSION: &[usize] = &[97, 99, 115, 136, 137];
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -180,6 +180,7 @@ columns! {
     #[doc = "Requests that waited at the server, mean of its metrics."] server_waiting_mean: Option<RequestsInFlight>,
     #[doc = "Share of the server's KV cache in use at its fullest, by its metrics."] server_kv_used_max: Option<Fraction>,
     #[doc = "Requests the server preempted meanwhile, by its metrics."] server_preemptions: Option<u32>,
+    #[doc = "Earlier runs of the same case on this machine, in the folders beside this run's, whose rates widen the intervals; empty below two."] runs_beside: Option<u32>,
 }
 
 #[cfg(test)]
@@ -200,8 +201,8 @@ ceiling_read_bytes_per_s, ceiling_flops_per_s, decode_mbu, prefill_mfu,
 clock_mhz_mean, temperature_max_c, throttled, steal_percent, check, check_error,
 status, error";
 
-    /// What versions 2 to 4 added.
-    const ADDED: [&str; 3] = [
+    /// What versions 2 to 5 added.
+    const ADDED: [&str; 4] = [
         "source_tool, source_tool_version",
         "prompts, drift_ratio, drifting, outliers, timer_share, workspace_bytes, rss_load_peak_bytes,
 rss_prefill_peak_bytes, rss_decode_peak_bytes, rss_file_bytes, sampler_percent, energy_check_percent,
@@ -209,6 +210,7 @@ throttle_reasons, experts_read, autocorrelation, pace_spread",
         "nodes, shards, endpoint, prefix, requests, requests_failed, errors, short_answers, tokens_in_mean,
 tokens_out_mean, tokens_from, tokens_mismatch, tokens_per_event, window_s, late_p99_s, degraded, objective,
 server_running_mean, server_waiting_mean, server_kv_used_max, server_preemptions",
+        "runs_beside",
     ];
 
     #[test]
@@ -222,7 +224,7 @@ server_running_mean, server_waiting_mean, server_kv_used_max, server_preemptions
         }
         let ours: Vec<_> = Record::COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(ours, published);
-        assert_eq!((SCHEMA_VERSION, ours.len()), (4, COLUMNS_OF_VERSION[3]));
+        assert_eq!((SCHEMA_VERSION, ours.len()), (5, COLUMNS_OF_VERSION[4]));
         assert_eq!(COLUMNS_OF_VERSION.len(), SCHEMA_VERSION as usize);
     }
 }

@@ -5,8 +5,8 @@ use crate::record::Record;
 use crate::sample::Sample;
 use crate::seen::seen;
 use crate::stats::{
-    Interval, Percentile, at_another_moment, autocorrelation, beyond_outer_fences, mann_kendall,
-    mean, median, percentile_linear, sample_stddev, series_interval, theil_sen_drift,
+    Interval, Percentile, at_another_moment, at_another_run, autocorrelation, beyond_outer_fences,
+    mann_kendall, mean, median, percentile_linear, sample_stddev, series_interval, theil_sen_drift,
 };
 use crate::units::{Fraction, RequestsPerSecond, Seconds, Tokens, TokensPerSecond};
 
@@ -82,16 +82,50 @@ pub fn summarise(record: &mut Record, samples: &[Sample], shape: Shape, seed: u6
 /// lasted, so that they hold another moment too.
 pub fn widen(record: &mut Record, spread: Fraction) {
     record.pace_spread = Some(spread);
-    for (centre, low, high) in [
+    each_interval(record, |interval, centre, _| Some(at_another_moment(interval, centre, spread)));
+}
+
+/// Widens the intervals of `record` by how much the rates of the same case differ between this run
+/// and earlier ones on the same machine. Nothing happens with fewer than two of those.
+pub fn widen_by_runs(record: &mut Record, earlier: &[&Record]) {
+    let mut used = 0;
+    each_interval(record, |interval, centre, rate| {
+        let mut rates: Vec<TokensPerSecond> =
+            earlier.iter().filter_map(|record| rate(record)).collect();
+        rates.push(centre);
+        let wider = at_another_run(interval, centre, &rates).ok()?;
+        used = used.max(rates.len() - 1);
+        Some(wider)
+    });
+    record.runs_beside = u32::try_from(used).ok().filter(|used| *used > 0);
+}
+
+type RateOf = fn(&Record) -> Option<TokensPerSecond>;
+type RateInterval = Interval<TokensPerSecond>;
+
+/// Offers each interval of a rate with its centre; what comes back takes its place.
+fn each_interval(
+    record: &mut Record,
+    mut wider: impl FnMut(RateInterval, TokensPerSecond, RateOf) -> Option<RateInterval>,
+) {
+    let prefill: RateOf = |record| record.prefill_mean_tps;
+    let decode: RateOf = |record| record.decode_mean_tps;
+    for (rate, centre, low, high) in [
         (
+            prefill,
             record.prefill_mean_tps,
             &mut record.prefill_ci95_low_tps,
             &mut record.prefill_ci95_high_tps,
         ),
-        (record.decode_mean_tps, &mut record.decode_ci95_low_tps, &mut record.decode_ci95_high_tps),
+        (
+            decode,
+            record.decode_mean_tps,
+            &mut record.decode_ci95_low_tps,
+            &mut record.decode_ci95_high_tps,
+        ),
     ] {
         let (Some(centre), Some(from), Some(to)) = (centre, *low, *high) else { continue };
-        let wider = at_another_moment(Interval { low: from, high: to }, centre, spread);
+        let Some(wider) = wider(Interval { low: from, high: to }, centre, rate) else { continue };
         *low = Some(TokensPerSecond::new(wider.low.get().max(0.0)));
         *high = Some(wider.high);
     }

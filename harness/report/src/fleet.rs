@@ -103,6 +103,12 @@ fn for_people(answers: &[FleetAnswer], format: Format, width: u16) -> Result<Str
     Ok(text)
 }
 
+/// What stands under the sentence of an answer, for a page.
+pub(crate) fn paragraphs(answer: &FleetAnswer) -> Vec<String> {
+    let ahead = answer.growth.as_ref().map(ahead);
+    [caption(answer), held(answer)].into_iter().chain(ahead).collect()
+}
+
 fn caption(answer: &FleetAnswer) -> String {
     let peak = answer.demand.peak_to_mean.filter(|peak| peak.get() >= 1.01);
     let peak = peak.map_or_else(String::new, |peak| {

@@ -11,7 +11,7 @@
 //! - [`comparison`]: two runs, and many over time.
 //! - [`page`]: one HTML file with everything in it; [`mod@charts`]: its charts by themselves.
 //! - [`fn@gallery`]: published runs in a list.
-//! - [`fleet_report`], [`fleet_charts`]: a simulated fleet.
+//! - [`fleet_report`], [`fleet_page`], [`fleet_charts`]: a simulated fleet.
 //! - [`claims_report`]: public claims, judged.
 
 pub mod chart;
@@ -42,5 +42,5 @@ pub use fleet::{FleetTable, fleet_report, fleet_table};
 pub use format::Format;
 pub use gallery::{Published, gallery};
 pub use grid::{Cell, Column, Grid};
-pub use page::{Page, claims_page, html_report};
+pub use page::{Page, claims_page, fleet_page, html_report};
 pub use png::png;

@@ -36,12 +36,12 @@ pub struct ClaimsArgs {
     only: Vec<ClaimId>,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
-    format: ClaimsFormat,
+    format: PageFormat,
 }
 
-/// How judged claims are written to standard output.
+/// How an answer is written to standard output that can be a page too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum ClaimsFormat {
+pub(super) enum PageFormat {
     /// For people at a terminal.
     #[default]
     Table,
@@ -51,12 +51,13 @@ enum ClaimsFormat {
     Json,
     /// For a document.
     Md,
-    /// For a browser: one file without a network; `report` has it beside the charts.
+    /// For a browser: one file without a network.
     Html,
 }
 
-impl ClaimsFormat {
-    fn of_text(self) -> Option<Format> {
+impl PageFormat {
+    /// The format of a text; `None` is the page.
+    pub(super) fn of_text(self) -> Option<Format> {
         match self {
             Self::Table => Some(Format::Table),
             Self::Csv => Some(Format::Csv),

@@ -1,8 +1,9 @@
 //! `freeweights fleet RESULTS..`: how many machines a demand needs, and what they cost.
 
+use super::claims::PageFormat;
 use super::cost::Terms;
-use super::report::write_charts;
-use super::{OutputFormat, today};
+use super::report::{command_line, made, write_charts};
+use super::today;
 use crate::exit::Exit;
 use crate::print;
 use crate::results::{self, Reading};
@@ -16,7 +17,9 @@ use freeweights_cost::fleet::{
 };
 use freeweights_cost::trace::{ColumnMap, Trace};
 use freeweights_record::units::{Days, Percent, Seconds, Tokens};
-use freeweights_report::{FleetTable, Format, fleet_charts, fleet_report, fleet_table, tables};
+use freeweights_report::{
+    FleetTable, Format, fleet_charts, fleet_page, fleet_report, fleet_table, tables,
+};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +28,7 @@ use std::path::{Path, PathBuf};
 /// owned, rented, reserved and scaled, the same demand at APIs, and the years ahead.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  freeweights fleet RESULTS --trace requests.csv\n  freeweights fleet RESULTS --trace requests.csv --ttft 2 --tpot 0.1 --percentile 99\n  freeweights fleet RESULTS --trace log.csv --map-trace arrival=start_ms,isl=prompt,osl=output,unit=ms\n  freeweights fleet RESULTS --set demand.requests_per_day=2e6 --set demand.peak_to_mean=2.5\n  freeweights fleet RESULTS --trace requests.csv --replicas 12 --routing round-robin\n  freeweights fleet RESULTS --trace requests.csv --format json"
+    after_help = "Examples:\n  freeweights fleet RESULTS --trace requests.csv\n  freeweights fleet RESULTS --trace requests.csv --ttft 2 --tpot 0.1 --percentile 99\n  freeweights fleet RESULTS --trace log.csv --map-trace arrival=start_ms,isl=prompt,osl=output,unit=ms\n  freeweights fleet RESULTS --set demand.requests_per_day=2e6 --set demand.peak_to_mean=2.5\n  freeweights fleet RESULTS --trace requests.csv --replicas 12 --routing round-robin\n  freeweights fleet RESULTS --trace requests.csv --format html > fleet.html\n  freeweights fleet RESULTS --trace requests.csv --format json"
 )]
 pub struct FleetArgs {
     /// Folders of runs, summary.csv files, or files of another tool as `import` reads them.
@@ -44,7 +47,7 @@ pub struct FleetArgs {
     objective: Objective,
     #[command(flatten)]
     setting: Setting,
-    /// One table and nothing else.
+    /// One table and nothing else, not as a page.
     #[arg(long, value_enum, value_name = "TABLE")]
     table: Option<TableName>,
     /// Write the charts too, as SVG, PNG and CSV files in a folder.
@@ -52,7 +55,7 @@ pub struct FleetArgs {
     charts: Option<PathBuf>,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
+    format: PageFormat,
 }
 
 /// Who asks.
@@ -188,6 +191,10 @@ pub fn run(args: &FleetArgs) -> anyhow::Result<Exit> {
             "no results are named; measure with: freeweights bench --batch 1,2,4,8, and name the folder"
         );
     }
+    anyhow::ensure!(
+        args.table.is_none() || args.format.of_text().is_some(),
+        "--format html is the whole page; leave --table out, or give --format md"
+    );
     let scenario = args.terms.scenario_as_stated()?;
     let stated = scenario.demand.trace.as_ref().map(PathBuf::from);
     let path = args.asked.trace.clone().or(stated);
@@ -219,7 +226,11 @@ pub fn run(args: &FleetArgs) -> anyhow::Result<Exit> {
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
     });
     let (answers, answered) = sort_out(answers)?;
-    print::data(&text(args, &answers)?)?;
+    let text = match args.format.of_text() {
+        Some(format) => text(args, &answers, format)?,
+        None => fleet_page(&answers, &command_line(), &made())?,
+    };
+    print::data(&text)?;
     if let Some(folder) = &args.charts {
         let mut all = Vec::new();
         for (index, answer) in answers.iter().enumerate() {
@@ -231,13 +242,13 @@ pub fn run(args: &FleetArgs) -> anyhow::Result<Exit> {
     Ok(if answered == Exit::Good { all_read } else { answered })
 }
 
-fn text(args: &FleetArgs, answers: &[FleetAnswer]) -> anyhow::Result<String> {
-    let (format, width) = (Format::from(args.format), print::width());
+fn text(args: &FleetArgs, answers: &[FleetAnswer], format: Format) -> anyhow::Result<String> {
+    let width = print::width();
     if let Some(table) = args.table {
         return Ok(fleet_table(answers, table.into(), format, width)?);
     }
     let mut text = fleet_report(answers, format, width)?;
-    if args.terms.explain && matches!(args.format, OutputFormat::Table | OutputFormat::Md) {
+    if args.terms.explain && matches!(format, Format::Table | Format::Md) {
         for answer in answers {
             text.push('\n');
             text.push_str(&tables::listed_figures(&answer.figures).render(format, width)?);

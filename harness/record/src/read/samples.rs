@@ -169,7 +169,7 @@ mod tests {
         let cut = HEADER.replace(",decode_tps", "");
         insta::assert_snapshot!(
             read_samples(cut.as_bytes(), false, &mut Vec::new(), &mut Vec::new()).unwrap_err(),
-            @"missing columns: decode_tps; this is no raw.csv of schema version 4; give the file as it was written"
+            @"missing columns: decode_tps; this is no raw.csv of schema version 5; give the file as it was written"
         );
     }
 }

@@ -143,10 +143,10 @@ mod tests {
 
     #[test]
     fn other_versions_missing_columns_duplicates_and_nothing_are_refused() {
-        let other = text_of(&[record("a")]).replacen("\n4,", "\n9,", 1);
+        let other = text_of(&[record("a")]).replacen("\n5,", "\n9,", 1);
         insta::assert_snapshot!(
             read_summary_from(other.as_bytes()).unwrap_err(),
-            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 4; use the release that wrote the file"#
+            @r#"line 2: schema_version is "9", this freeweights reads versions 1 to 5; use the release that wrote the file"#
         );
         insta::assert_snapshot!(
             read_summary_from(text_of(&[record("a"), record("a")]).as_bytes()).unwrap_err(),
@@ -165,7 +165,7 @@ mod tests {
         let short = format!("{header_only}\n1,2,3\n");
         insta::assert_snapshot!(
             read_summary_from(short.as_bytes()).unwrap_err(),
-            @"line 2: 3 cells where the header has 136; the file may have been cut off"
+            @"line 2: 3 cells where the header has 137; the file may have been cut off"
         );
         assert!(matches!(read_summary_from(&b""[..]), Err(ReadError::Empty)));
     }
@@ -178,12 +178,12 @@ mod tests {
             let cut = |line: &str| line.split(',').take(count).collect::<Vec<_>>().join(",");
             text.lines().map(cut).collect::<Vec<_>>().join("\n")
         };
-        for version in [1, 2, 3] {
-            let earlier = cut_to(version, &text.replace("\n4,", &format!("\n{version},")));
+        for version in [1, 2, 3, 4] {
+            let earlier = cut_to(version, &text.replace("\n5,", &format!("\n{version},")));
             let read = read_summary_from(earlier.as_bytes()).unwrap();
             assert_eq!(read, [record("a"), record("b")]);
         }
-        let pretender = cut_to(1, &text.replace("\n4,", "\n2,"));
+        let pretender = cut_to(1, &text.replace("\n5,", "\n2,"));
         insta::assert_snapshot!(
             read_summary_from(pretender.as_bytes()).unwrap_err(),
             @"missing columns: source_tool, source_tool_version; this is no summary.csv of schema version 2; give the file as it was written"
@@ -220,12 +220,12 @@ mod tests {
     #[test]
     fn a_lenient_reader_leaves_bad_rows_out_and_says_so() {
         let good = text_of(&[record("a"), record("b"), record("c"), record("c")]);
-        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n4,r,a,", "\n7,r,a,", 1);
+        let text = good.replacen(",b,", ",b,\"2026\n\",", 1).replacen("\n5,r,a,", "\n7,r,a,", 1);
         let rows = read_rows(text.as_bytes(), true).unwrap();
         assert_eq!(rows.records, [record("c")]);
         insta::assert_snapshot!(rows.skipped.join("\n"), @r#"
-        line 2: schema_version is "7", this freeweights reads versions 1 to 4; use the release that wrote the file
-        line 3: 137 cells where the header has 136; the file may have been cut off
+        line 2: schema_version is "7", this freeweights reads versions 1 to 5; use the release that wrote the file
+        line 3: 138 cells where the header has 137; the file may have been cut off
         line 6: case_id "c" of run "r" appears twice; remove one of the rows
         "#);
         // Bytes that are no text cost their row only.

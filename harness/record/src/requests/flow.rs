@@ -114,7 +114,12 @@ impl Flow {
     /// one time is counted as one.
     #[must_use]
     pub fn behind(&self, from: Seconds, to: Seconds) -> f64 {
-        self.whole(self.bin(self.since_begin(from)) + 1, self.bin(self.since_begin(to)) + 1)
+        // Before the first bin there is none, not a part of it.
+        let through = |time: Seconds| {
+            let is_before = self.begin.is_none_or(|begin| time.get() < begin);
+            if is_before { 0 } else { self.bin(self.since_begin(time)) + 1 }
+        };
+        self.whole(through(from), through(to))
     }
 
     /// What came from one time on, up to and without the other, in whole bins.

@@ -13,7 +13,7 @@ mod trend;
 pub use bootstrap::{Interval, RESAMPLES, bootstrap_t_interval};
 pub use fences::beyond_outer_fences;
 pub use moments::{mean, sample_stddev};
-pub use pace::{Timed, at_another_moment, pace_spread};
+pub use pace::{RUNS_NEEDED, Timed, at_another_moment, at_another_run, pace_spread};
 pub use percentile::{Percentile, median, percentile_linear};
 pub use series::{autocorrelation, series_interval};
 pub use trend::{Trend, mann_kendall, theil_sen_drift};

@@ -87,10 +87,58 @@ pub fn at_another_moment<Q: Quantity>(
     }
 }
 
+/// Runs of one case, this one included, from which on their spread is taken for that of the machine.
+pub const RUNS_NEEDED: usize = 3;
+
+/// An interval that holds other runs on the machine too: the state it is in for a whole run shows in no
+/// sample of that run.
+///
+/// `rates` are the means of `n` runs of one case, this one's among them. Each end moves away from
+/// `centre` to `sqrt(distance^2 + (t * s * centre)^2)`, `s` being the sample standard deviation of
+/// the logarithms of the rates and `t` the 97.5% point of Student's t with `n - 1` degrees of freedom.
+///
+/// # Errors
+/// [`NoValue::TooFewSamples`] below [`RUNS_NEEDED`] rates above zero.
+pub fn at_another_run<Q: Quantity>(
+    interval: Interval<Q>,
+    centre: Q,
+    rates: &[Q],
+) -> Result<Interval<Q>, NoValue> {
+    let logs: Vec<f64> =
+        rates.iter().map(|rate| rate.as_f64()).filter(|rate| *rate > 0.0).map(f64::ln).collect();
+    if logs.len() < RUNS_NEEDED {
+        return Err(NoValue::TooFewSamples { needed: RUNS_NEEDED, have: logs.len() });
+    }
+    let freedom = (logs.len() - 1) as f64;
+    let middle = logs.iter().sum::<f64>() / logs.len() as f64;
+    let variance = logs.iter().map(|log| (log - middle).powi(2)).sum::<f64>() / freedom;
+    let reach = student_t_975(freedom) * variance.sqrt() * centre.as_f64();
+    let away = |end: Q| (end.as_f64() - centre.as_f64()).abs().hypot(reach);
+    Ok(Interval {
+        low: Q::from_f64(centre.as_f64() - away(interval.low)),
+        high: Q::from_f64(centre.as_f64() + away(interval.high)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::units::TokensPerSecond;
+
+    #[test]
+    fn runs_that_differ_widen_an_interval_and_equal_ones_do_not() {
+        let rate = TokensPerSecond::new;
+        let interval = Interval { low: rate(97.0), high: rate(103.0) };
+        let alike = at_another_run(interval, rate(100.0), &[rate(100.0); 3]).unwrap();
+        assert_eq!(alike, interval);
+        // Logarithms 0.1 apart: s = 0.1, t(2) = 4.303, so 43.03 beside 3: sqrt(9 + 1851.6) = 43.13
+        let runs = [-0.1, 0.0, 0.1_f64].map(|log| rate(100.0 * log.exp()));
+        let wider = at_another_run(interval, rate(100.0), &runs).unwrap();
+        assert!((wider.high.get() - 143.13).abs() < 0.01, "{wider:?}");
+        assert!((wider.low.get() - 56.87).abs() < 0.01, "{wider:?}");
+        assert!(at_another_run(interval, rate(100.0), &runs[..2]).is_err());
+        assert!(at_another_run(interval, rate(100.0), &[rate(0.0); 9]).is_err());
+    }
     use rand::rngs::SmallRng;
     use rand::{Rng, SeedableRng};
 

@@ -12,6 +12,8 @@ impl Percentile {
     pub const P50: Self = Self(50);
     /// Nine in ten are at or below.
     pub const P90: Self = Self(90);
+    /// Nineteen in twenty are at or below.
+    pub const P95: Self = Self(95);
     /// Ninety-nine in a hundred are at or below.
     pub const P99: Self = Self(99);
 

@@ -4,6 +4,7 @@
 //! records.
 
 mod answer;
+mod fleet;
 mod section;
 mod table;
 mod unmeasured;
@@ -12,6 +13,8 @@ use crate::charts::{self, Chart, OfAssessment};
 use crate::error::ReportError;
 use crate::tables;
 use answer::Answer;
+use fleet::Simulated;
+pub use fleet::fleet_page;
 use freeweights_cost::claims::ClaimAnswers;
 use freeweights_cost::{Assessment, PricedCase};
 use freeweights_record::{Gaps, Host, Record};
@@ -67,6 +70,7 @@ struct Whole<'a> {
     /// What ran it, and where.
     place: String,
     costed: Vec<Costed>,
+    fleets: Vec<Simulated>,
     measured: Vec<Shown>,
     leaderboard: Option<Tabled>,
     measurements: Option<Tabled>,
@@ -110,6 +114,7 @@ pub fn html_report(page: &Page<'_>) -> Result<String, ReportError> {
         title: title(page),
         place: place(page),
         costed,
+        fleets: Vec::new(),
         measured,
         leaderboard,
         measurements: Some(measurements),

@@ -10,7 +10,7 @@ use freeweights_cost::trace::Trace;
 use freeweights_cost::{Catalogue, Scenario};
 use freeweights_record::Record;
 use freeweights_record::units::{Tokens, TokensPerSecond};
-use freeweights_report::{FleetTable, Format, fleet_charts, fleet_report, fleet_table};
+use freeweights_report::{FleetTable, Format, fleet_charts, fleet_page, fleet_report, fleet_table};
 
 fn answer() -> FleetAnswer {
     let one = |batch: u32, prefill: f64, decode: f64| Record {
@@ -53,6 +53,26 @@ fn answer() -> FleetAnswer {
 fn the_answer_comes_first_and_every_table_after_it() {
     let text = fleet_report(&[answer()], Format::Table, 110).unwrap();
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_page_has_the_answer_its_charts_and_every_figure_and_nothing_from_elsewhere() {
+    let answer = answer();
+    let page = fleet_page(std::slice::from_ref(&answer), "freeweights fleet run", "today").unwrap();
+    assert!(page.contains("<title>What a fleet for bursts.csv takes</title>"));
+    for chart in fleet_charts(&answer, 0).unwrap() {
+        assert!(page.contains(&format!("<figure id=\"{}\">", chart.id)), "{}", chart.id);
+    }
+    for figure in &answer.figures {
+        assert!(page.contains(figure.name.as_ref()), "{}", figure.name);
+    }
+    for outside in ["src=\"http", "href=\"http", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    // Text from outside is text.
+    let named = FleetAnswer { demand_name: "<script>alert(1)</script>".into(), ..answer };
+    let page = fleet_page(&[named], "c", "d").unwrap();
+    assert!(!page.contains("<script>alert"), "not escaped");
 }
 
 #[test]
