@@ -3,7 +3,8 @@
 use std::process::Command;
 
 fn main() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    // Asked now: a target folder may be shared by several checkouts.
+    let root = format!("{}/../..", std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default());
     // Whatever changes the sources changes whether the tree is clean.
     for path in
         [".git/HEAD", ".git/index", "Cargo.toml", "Cargo.lock", "harness", "kernels", "models"]
@@ -14,7 +15,7 @@ fn main() {
         println!("cargo:rerun-if-env-changed={name}");
     }
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+        let output = Command::new("git").arg("-C").arg(&root).args(arguments).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim().to_owned())
     };
