@@ -80,7 +80,8 @@ flow that the target reached, libraries included.
 const FOUND: &str = "
 ## Found and fixed
 
-Each find is a test now. A crash above may be the same find many times.
+By fuzzing, by the hostile files below, and by reading the parsers for both. Each is a test now;
+a crash above may be the same find many times.
 
 | where | what | test |
 |---|---|---|

@@ -14,6 +14,8 @@ pub mod models;
 #[cfg(feature = "models")]
 pub mod plans;
 pub mod records;
+#[cfg(feature = "models")]
+pub mod vocabulary;
 pub mod wire;
 
 use bounded::bounded;
