@@ -42,7 +42,7 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// Something that is no plain file.
-    #[error("{path} is a pipe, a socket or a device; name the file of the model itself", path = path.display())]
+    #[error("{path} is a folder, a pipe or a device, and no file; name the file of the model itself", path = path.display())]
     NotAFile {
         /// What was named.
         path: PathBuf,

@@ -100,7 +100,7 @@ fn a_pipe_is_not_waited_for() {
         // Only systems of the kind of Unix have pipes with names.
         return;
     }
-    let advice = "is a pipe, a socket or a device; name the file of the model itself";
+    let advice = "is a folder, a pipe or a device, and no file; name the file of the model itself";
     assert_eq!(refused(&gguf), format!("model.gguf {advice}"));
     for name in ["config.json", "model.safetensors", "model.safetensors.index.json"] {
         let folder = checkpoint();
