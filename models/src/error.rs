@@ -41,6 +41,12 @@ pub enum ModelError {
         /// What was looked for.
         path: PathBuf,
     },
+    /// Something that is no plain file.
+    #[error("{path} is a folder, a pipe or a device, and no file; name the file of the model itself", path = path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A folder that holds no model.
     #[error("{path} holds {lacks}; a model folder has config.json and *.safetensors, tokenizer.json if text is wanted", path = path.display())]
     NotAModelFolder {

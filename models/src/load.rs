@@ -24,6 +24,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How the names of files end that are pickles, which run code when they are read.
+pub(crate) const PICKLES: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
+
 /// Where weights come from, and whether they were ever trained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -268,7 +271,7 @@ fn find_path(path: &Path) -> Result<(ModelInfo, Found), ModelError> {
         return Ok((info, Found::Checkpoint { checkpoint: Box::new(checkpoint), folder }));
     }
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if ["bin", "pt", "pth", "ckpt", "pkl"].contains(&ending.as_str()) {
+    if PICKLES.contains(&ending.as_str()) {
         return Err(ModelError::Pickle { path: path.to_path_buf() });
     }
     if ending == "safetensors" || ending == "json" {

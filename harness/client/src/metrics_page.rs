@@ -69,6 +69,7 @@ fn value_of(page: &str, name: &str, put_together: fn(f64, f64) -> f64) -> Option
             value.is_finite().then_some(value)
         })
         .reduce(put_together)
+        .filter(|value| value.is_finite())
 }
 
 /// All readings of a case.
@@ -118,7 +119,8 @@ impl Readings {
 
     fn mean(&self, of: impl Fn(&Reading) -> Option<f64>) -> Option<f64> {
         let told: Vec<f64> = self.0.iter().filter_map(of).collect();
-        (!told.is_empty()).then(|| told.iter().sum::<f64>() / told.len() as f64)
+        let mean = told.iter().sum::<f64>() / told.len() as f64;
+        mean.is_finite().then_some(mean)
     }
 }
 
@@ -166,5 +168,19 @@ vllm:num_preemptions_total{engine=\"0\"} 7.0 1700000000
         }
         assert_eq!(all.running_mean(), Some(RequestsInFlight::new(3.0)));
         assert_eq!((all.preemptions(), all.kv_used_max()), (Some(3), None));
+    }
+
+    #[test]
+    fn sums_beyond_all_numbers_are_not_told() {
+        let name = "vllm:num_requests_running";
+        assert_eq!(
+            Reading::of(&format!("{name}{{a=\"0\"}} 1e308\n{name}{{a=\"1\"}} 1e308\n")),
+            None
+        );
+        let mut all = Readings::default();
+        for _ in 0..2 {
+            all.push(Reading { running: Some(1e308), ..Reading::default() });
+        }
+        assert_eq!(all.running_mean(), None);
     }
 }

@@ -176,9 +176,10 @@ macro_rules! whole_units {
             }
         }
 
-        impl Add for $name { type Output = Self; fn add(self, other: Self) -> Self { Self(self.0 + other.0) } }
-        impl Mul<u64> for $name { type Output = Self; fn mul(self, factor: u64) -> Self { Self(self.0 * factor) } }
-        impl Sum for $name { fn sum<I: Iterator<Item = Self>>(iter: I) -> Self { Self(iter.map(|x| x.0).sum()) } }
+        // Files and servers may claim any count: sums end at the largest number and never wrap.
+        impl Add for $name { type Output = Self; fn add(self, other: Self) -> Self { Self(self.0.saturating_add(other.0)) } }
+        impl Mul<u64> for $name { type Output = Self; fn mul(self, factor: u64) -> Self { Self(self.0.saturating_mul(factor)) } }
+        impl Sum for $name { fn sum<I: Iterator<Item = Self>>(iter: I) -> Self { iter.fold(Self(0), Add::add) } }
     )+};
 }
 
@@ -365,6 +366,14 @@ impl Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_beyond_all_numbers_end_at_the_largest() {
+        let most = Tokens::new(u64::MAX);
+        assert_eq!(most + Tokens::new(1), most);
+        assert_eq!(Tokens::new(1 << 63) * 2, most);
+        assert_eq!([most, most, Tokens::new(7)].into_iter().sum::<Tokens>(), most);
+    }
 
     #[test]
     fn units_combine_as_physics_does() {

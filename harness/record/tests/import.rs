@@ -26,6 +26,22 @@ fn read_text(text: &str, options: &ReadOptions) -> Result<Measurements, String> 
     read_results(&path, options).map_err(|error| error.to_string())
 }
 
+#[test]
+fn a_file_of_another_tool_without_end_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("endless.json");
+    // A hole: it takes no disk, and reading it would take a gigabyte.
+    std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+    let error = read_results(&path, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "endless.json is longer than the 512 MiB of which files of other tools are read; \
+             have the tool leave out its lists of single requests"
+        ),
+        "{error}"
+    );
+}
+
 fn refused(text: &str) -> String {
     read_text(text, &ReadOptions::default()).unwrap_err()
 }

@@ -1,7 +1,7 @@
 //! config.json, as the transformers library writes it: what most families have in common.
 
 use super::config_rope;
-use crate::spec::{LayerSet, ModelSpec, Rope};
+use crate::spec::{LayerSet, MOST_LAYERS, ModelSpec, Rope};
 use serde_json::Value;
 
 /// The part of a config.json that speaks of the language model.
@@ -80,6 +80,9 @@ impl<'a> Config<'a> {
         spec.intermediate = self.number("intermediate_size")?;
         spec.vocab = self.number("vocab_size")?;
         spec.layers = self.number("num_hidden_layers")?;
+        if spec.layers > MOST_LAYERS {
+            return Err(format!("config.json: num_hidden_layers is {}", spec.layers));
+        }
         spec.heads = self.number("num_attention_heads")?;
         spec.kv_heads = self.optional("num_key_value_heads")?.unwrap_or(spec.heads);
         spec.context = self.number("max_position_embeddings")?;

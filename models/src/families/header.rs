@@ -2,7 +2,7 @@
 
 use crate::source::gguf::GgufFile;
 use crate::spec::{
-    Experts, Groups, Latent, LayerSet, ModelSpec, QkNorm, Rope, RopeScaling, Scores,
+    Experts, Groups, Latent, LayerSet, MOST_LAYERS, ModelSpec, QkNorm, Rope, RopeScaling, Scores,
     long_rope_magnitude, yarn_magnitude,
 };
 use candle_core::quantized::GgmlDType;
@@ -94,6 +94,9 @@ impl Header<'_> {
         let mut spec = ModelSpec::llama(family);
         spec.hidden = self.number("embedding_length")?;
         spec.layers = self.number("block_count")?;
+        if spec.layers > MOST_LAYERS {
+            return Err(format!("{}.block_count is {}", self.architecture(), spec.layers));
+        }
         // Layers at the end that only drafting uses.
         spec.layers -= self.optional("nextn_predict_layers")?.unwrap_or(0).min(spec.layers);
         spec.heads = self.number("attention.head_count")?;
@@ -132,7 +135,7 @@ impl Header<'_> {
         spec.latent = self.latent(&mut spec)?;
         spec.rope = self.rope(spec.rope.width.max(spec.head_dim), spec.context)?;
         if let Some(latent) = spec.latent {
-            spec.head_dim = latent.still + spec.rope.width;
+            spec.head_dim = latent.still.saturating_add(spec.rope.width);
         }
         Ok(spec)
     }

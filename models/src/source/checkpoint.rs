@@ -4,6 +4,7 @@ mod shard;
 
 use crate::error::ModelError;
 use crate::families::{self, Config, Family};
+use crate::source::regular::{self, CONFIG_BYTES, INDEX_BYTES};
 use crate::spec::ModelSpec;
 use crate::stored::{Format, Located, StoredShape, float_dtype, resolve};
 use crate::tensors::Role;
@@ -11,6 +12,7 @@ use candle_core::DType;
 use candle_core::quantized::GgmlDType;
 use candle_core::safetensors::MmapedSafetensors;
 use std::collections::HashMap;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// A checkpoint whose config is read and whose shards are mapped and checked.
@@ -19,6 +21,8 @@ pub(crate) struct Checkpoint {
     pub(crate) spec: ModelSpec,
     /// Shards in the order of their names.
     pub(crate) shards: Vec<PathBuf>,
+    /// Their lengths when they were mapped.
+    lengths: Vec<u64>,
     /// Data type of the embedding as stored.
     pub(crate) stored: GgmlDType,
     pub(crate) tensors: MmapedSafetensors,
@@ -32,8 +36,7 @@ pub(crate) struct Checkpoint {
 /// [`ModelError::BadCheckpoint`] or [`ModelError::UnsupportedArchitecture`].
 pub(crate) fn read_config(path: &Path) -> Result<(&'static dyn Family, ModelSpec), ModelError> {
     let bad = |reason: String| ModelError::BadCheckpoint { path: path.to_path_buf(), reason };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ModelError::Io { path: path.to_path_buf(), source })?;
+    let text = regular::text(path, CONFIG_BYTES)?;
     let config: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| bad(format!("it is no JSON: {error}")))?;
     let name = config["architectures"][0]
@@ -70,10 +73,11 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
         });
     };
     let bad = |reason: String| ModelError::BadCheckpoint { path: first.clone(), reason };
-    let shard_of = shard::check(&shards)?;
+    let (shard_of, lengths) = shard::check(&shards)?;
     shard::check_config(&config, spec.layers, &shard_of)?;
     // SAFETY: the files are mapped read-only; that nobody writes to them while they are mapped is
-    // the contract of every reader that maps weights.
+    // the contract of every reader that maps weights. A file that is cut short meanwhile ends the
+    // process where it is read (`SIGBUS`); `unchanged` refuses what was cut before that.
     let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
         bad(format!("damaged or cut short ({})", crate::error::first_line(&error)))
     })?;
@@ -94,7 +98,27 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
         }
     })?;
     let dtype = found[&Role::Embedding].dtype;
-    Ok(Checkpoint { family, spec, shards, stored: dtype, tensors, prefix, found })
+    Ok(Checkpoint { family, spec, shards, lengths, stored: dtype, tensors, prefix, found })
+}
+
+impl Checkpoint {
+    /// Sees that the shards are as long as they were when they were mapped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] naming the one that is not, and errors of the system.
+    pub(crate) fn unchanged(&self) -> std::io::Result<()> {
+        for (path, length) in self.shards.iter().zip(&self.lengths) {
+            let now = std::fs::metadata(path)?.len();
+            if now != *length {
+                let reason = format!(
+                    "{} had {length} bytes and now has {now}: something writes to it",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::InvalidData, reason));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The shard of the tensor that a sentence names.
@@ -180,7 +204,7 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         return Ok(shards);
     }
     let bad = |reason: String| ModelError::BadCheckpoint { path: index.clone(), reason };
-    let text = std::fs::read_to_string(&index).map_err(io)?;
+    let text = regular::text(&index, INDEX_BYTES)?;
     let parsed: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| bad(format!("it is no JSON: {error}")))?;
     let map = parsed["weight_map"].as_object().ok_or_else(|| bad("it has no weight_map".into()))?;
@@ -191,12 +215,16 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         .into_iter()
         .map(|name| {
             // Only plain names: an index from a stranger may not reach outside its folder.
-            if name.contains(['/', '\\']) || name.starts_with('.') {
+            if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
                 return Err(bad(format!(
                     "it names the shard {name:?}, which is no plain file name"
                 )));
             }
             let path = folder.join(name);
+            let ending = path.extension().unwrap_or_default();
+            if crate::load::PICKLES.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+                return Err(ModelError::Pickle { path });
+            }
             if path.exists() { Ok(path) } else { Err(bad(format!("the shard {name} is missing"))) }
         })
         .collect()
@@ -207,4 +235,28 @@ fn pickle_in(folder: &Path) -> Option<PathBuf> {
         .iter()
         .map(|name| folder.join(name))
         .find(|path| path.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored::StoredTensors as _;
+
+    #[test]
+    fn shards_that_change_after_they_were_mapped_are_not_read() {
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama3.2");
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["config.json", "model.safetensors"] {
+            std::fs::copy(format!("{fixture}/{name}"), folder.path().join(name)).unwrap();
+        }
+        let checkpoint = open(folder.path()).unwrap();
+        assert!(checkpoint.open().is_ok());
+        let shard = folder.path().join("model.safetensors");
+        std::fs::File::options().write(true).open(&shard).unwrap().set_len(1_000).unwrap();
+        let error = checkpoint.open().map(drop).unwrap_err().to_string();
+        assert!(
+            error.ends_with("had 43312 bytes and now has 1000: something writes to it"),
+            "{error}"
+        );
+    }
 }

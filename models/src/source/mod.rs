@@ -6,3 +6,4 @@ pub(crate) mod dummy;
 pub(crate) mod gguf;
 pub(crate) mod gguf_write;
 pub(crate) mod hub;
+pub(crate) mod regular;

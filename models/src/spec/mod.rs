@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 /// Far more than any model has; in bytes still a number.
 const MOST_PARAMETERS: u128 = 1 << 56;
 
+/// More layers than any model has. Lists of a model's layers are made for no more than these.
+pub(crate) const MOST_LAYERS: usize = 10_000;
+
 /// Where the norms of a block stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Norms {
@@ -198,7 +201,7 @@ impl ModelSpec {
     fn contradiction(&self) -> Option<String> {
         for (name, value, most) in [
             ("hidden size", self.hidden, 1 << 20),
-            ("number of layers", self.layers, 10_000),
+            ("number of layers", self.layers, MOST_LAYERS),
             ("number of heads", self.heads, 1 << 16),
             ("number of key-value heads", self.kv_heads, 1 << 16),
             ("head size", self.head_dim, 1 << 14),

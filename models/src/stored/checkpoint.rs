@@ -24,6 +24,7 @@ impl StoredTensors for Checkpoint {
     }
 
     fn open(&self) -> Result<Box<dyn TensorReader + '_>> {
+        self.unchanged()?;
         Ok(Box::new(CheckpointReader(self)))
     }
 }

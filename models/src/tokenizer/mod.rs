@@ -13,6 +13,7 @@ mod vocabulary;
 use crate::error::ModelError;
 use crate::model_id::ModelId;
 use crate::source::hub::Quiet;
+use crate::source::regular::{self, TOKENIZER_BYTES};
 use candle_core::quantized::gguf_file::Value;
 use std::collections::HashMap;
 use std::path::Path;
@@ -51,6 +52,13 @@ impl TextTokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`] where the file is absent or damaged.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
+        match std::fs::metadata(path) {
+            Ok(file) if !file.is_file() || file.len() > TOKENIZER_BYTES => {
+                regular::check(path, TOKENIZER_BYTES)?;
+            }
+            // That it is not there is told below.
+            _ => {}
+        }
         match Tokenizer::from_file(path) {
             Ok(tokenizer) => Ok(Self { tokenizer, before: None, after: None }),
             Err(error) => {

@@ -277,6 +277,14 @@ mod tests {
     }
 
     #[test]
+    fn lengths_beyond_all_numbers_do_not_wrap() {
+        let trace = plain(&format!("0,{0},1\n1,{0},1\n", u64::MAX));
+        assert_eq!(trace.input_tokens(), Tokens::new(u64::MAX));
+        // 2^64 over two requests.
+        assert!((trace.demand().isl.get() / 2_f64.powi(63) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_price_can_depend_on_the_length_of_the_request() {
         let trace = plain("0,100,1\n1,300,1\n");
         let tiers = |request: &Request| {

@@ -15,6 +15,12 @@ pub enum ReadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file of another tool is too long to be held in memory.
+    #[error("{path} is longer than the 512 MiB of which files of other tools are read; have the tool leave out its lists of single requests", path = path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file beside the one that was named is to blame.
     #[error("{path}: {source}", path = path.display())]
     Beside {

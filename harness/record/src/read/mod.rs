@@ -83,10 +83,21 @@ pub fn read_results(path: &Path, options: &ReadOptions) -> Result<Measurements, 
     if is_summary(file.fill_buf().map_err(failed)?) {
         return read_run(&path, file, options.lenient);
     }
+    let told = file.get_ref().metadata().map_or(0, |about| about.len());
     let mut text = String::new();
-    file.read_to_string(&mut text).map_err(failed)?;
+    if told <= OTHERS_BYTES {
+        // A pipe does not tell.
+        file.take(OTHERS_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    }
+    if told.max(text.len() as u64) > OTHERS_BYTES {
+        return Err(ReadError::TooLong { path });
+    }
     import::read(&text, options)
 }
+
+/// Longest file of another tool that is read. It stands in memory whole, and as JSON takes a multiple
+/// of its length there.
+const OTHERS_BYTES: u64 = 512 << 20;
 
 /// Bytes that are looked at to tell a summary, of which many are too big to be read twice.
 const HEAD: usize = 1 << 16;

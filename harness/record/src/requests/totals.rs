@@ -126,8 +126,9 @@ impl RequestTotals {
         request.gaps.iter().for_each(|gap| self.itl.push(*gap));
         add(&mut self.sum_in, request.tokens_in);
         add(&mut self.sum_out, request.tokens_out);
-        self.events += u64::from(request.events);
-        self.all_gaps += u64::from(request.events.saturating_sub(1));
+        self.events = self.events.saturating_add(u64::from(request.events));
+        let gaps = u64::from(request.events.saturating_sub(1));
+        self.all_gaps = self.all_gaps.saturating_add(gaps);
         if request.tokens_out.is_some_and(|tokens| tokens < request.tokens_asked) {
             self.short += 1;
         }
@@ -346,7 +347,7 @@ impl RequestTotals {
 
 fn add(sum: &mut (u64, u64), tokens: Option<Tokens>) {
     if let Some(tokens) = tokens {
-        sum.0 += tokens.get();
+        sum.0 = sum.0.saturating_add(tokens.get());
         sum.1 += 1;
     }
 }

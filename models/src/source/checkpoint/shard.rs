@@ -6,26 +6,28 @@
 //! The format's description: eight bytes of length, so many bytes of JSON, the data.
 
 use crate::error::ModelError;
+use crate::source::regular::{self, CONFIG_BYTES};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Longest header that is believed; a thousand tensors take some hundred thousand bytes.
 const HEADER_BYTES: u64 = 64 << 20;
 
-/// The file of each tensor, of shards whose headers agree with their lengths.
+/// The file of each tensor, of shards whose headers agree with their lengths, and those lengths.
 ///
 /// # Errors
 /// [`ModelError::BadCheckpoint`] with the shard and the tensor, [`ModelError::Io`].
-pub(super) fn check(shards: &[PathBuf]) -> Result<HashMap<String, PathBuf>, ModelError> {
-    let mut shard_of = HashMap::new();
+pub(super) fn check(
+    shards: &[PathBuf],
+) -> Result<(HashMap<String, PathBuf>, Vec<u64>), ModelError> {
+    let (mut shard_of, mut lengths) = (HashMap::new(), Vec::new());
     for path in shards {
         let bad = |reason: String| ModelError::BadCheckpoint { path: path.clone(), reason };
         let io = |source| ModelError::Io { path: path.clone(), source };
-        let file = File::open(path).map_err(io)?;
-        let length = file.metadata().map_err(io)?.len();
+        let (file, length) = regular::open(path)?;
+        lengths.push(length);
         let (tensors, data) = read(file, length).map_err(|fault| match fault {
             Fault::Damaged(reason) => bad(reason),
             Fault::Io(source) => io(source),
@@ -33,7 +35,7 @@ pub(super) fn check(shards: &[PathBuf]) -> Result<HashMap<String, PathBuf>, Mode
         place(&tensors, data).map_err(bad)?;
         shard_of.extend(tensors.into_keys().map(|name| (name, path.clone())));
     }
-    Ok(shard_of)
+    Ok((shard_of, lengths))
 }
 
 enum Fault {
@@ -145,8 +147,7 @@ pub(super) fn check_config(
     layers: usize,
     shard_of: &HashMap<String, PathBuf>,
 ) -> Result<(), ModelError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ModelError::Io { path: path.to_path_buf(), source })?;
+    let text = regular::text(path, CONFIG_BYTES)?;
     // Whether it is JSON was seen before.
     let config: Value = serde_json::from_str(&text).unwrap_or_default();
     let said = [&config["quantization_config"], &config["text_config"]["quantization_config"]];

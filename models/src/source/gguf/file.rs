@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::header::{self, Header, integer};
 use super::split::PartName;
 use crate::error::ModelError;
+use crate::source::regular;
 use candle_core::Shape;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
@@ -171,11 +172,24 @@ fn nothing(path: &Path) -> ModelError {
 }
 
 fn read_part(path: &Path) -> Result<(Part, Header), ModelError> {
-    let io = |source| ModelError::Io { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
+    let (file, length) = regular::open(path)?;
+    if begins_as_pickle(&file, length) {
+        return Err(ModelError::Pickle { path: path.to_path_buf() });
+    }
     let header = header::read(BufReader::new(&file), length).map_err(|fault| fault.of(path))?;
     Ok((Part { path: path.to_path_buf(), file }, header))
+}
+
+/// Whether a file under this name is one of `PyTorch` after all: an archive, or a bare pickle of
+/// protocol 2 to 5.
+///
+/// # Source
+/// APPNOTE.TXT of ZIP, 4.3.7; Python's pickletools, `PROTO`.
+fn begins_as_pickle(file: &File, length: u64) -> bool {
+    let mut head = [0; 4];
+    length >= 4
+        && read_exact_at(file, &mut head, 0).is_ok()
+        && (head == *b"PK\x03\x04" || head[0] == 0x80 && (2..=5).contains(&head[1]))
 }
 
 fn split_key(header: &Header, key: &str) -> Option<u64> {

@@ -270,6 +270,20 @@ fn what_an_earlier_attempt_left_is_told_and_a_lie_is_not_whole() {
 }
 
 #[test]
+fn a_body_longer_than_it_was_said_to_be_is_refused() {
+    let place = place(Script { surplus: 10 << 20, ..files(&["tiny.gguf"]) });
+    let error = place.refused();
+    assert!(error.contains("more than its 4000 bytes arrive"), "{error}");
+    // What arrived of it is no more than a buffer or two, and the next attempt begins anew.
+    let blobs = place.options.home.as_ref().unwrap().join("hub/models--org--tiny/blobs");
+    let held: u64 =
+        std::fs::read_dir(blobs).unwrap().map(|blob| blob.unwrap().metadata().unwrap().len()).sum();
+    assert!(held < 1 << 20, "{held}");
+    place.server.script.lock().unwrap().surplus = 0;
+    place.get().unwrap();
+}
+
+#[test]
 fn a_pinned_commit_is_asked_for_by_its_hash() {
     let place = place(files(&["tiny.gguf"]));
     let fetched = fetch("org/tiny", Some(SHA), None, &place.options, &Quiet).unwrap();

@@ -295,6 +295,10 @@ impl<'a> Hub<'a> {
             }
             into.write_all(&buffer[..read]).map_err(disk)?;
             at += read as u64;
+            // Who sends more than it said could fill the disk.
+            if let Some(size) = file.size.filter(|size| at > *size) {
+                return Err(Fault::Nonsense(format!("more than its {size} bytes arrive")));
+            }
             progress.reached(at);
         }
         match file.size.filter(|size| at != *size) {

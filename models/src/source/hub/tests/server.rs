@@ -34,6 +34,8 @@ pub(super) struct Script {
     pub(super) terse: bool,
     /// Sends a byte that is not in the file.
     pub(super) lies: bool,
+    /// Sends so many bytes more than the list tells of.
+    pub(super) surplus: usize,
     /// Where files are redirected to.
     pub(super) elsewhere: Option<String>,
 }
@@ -174,6 +176,7 @@ fn answer(request: &Request, script: &mut Script, mut to: &TcpStream) -> std::io
     if script.lies {
         body[0] ^= 1;
     }
+    body.resize(body.len() + script.surplus, 7);
     let sent = if cut { body.len() / 2 } else { body.len() };
     reply(status, "", &body, sent)
 }

@@ -1,0 +1,4 @@
+//! The output of another tool, with seeds of guidellm.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| freeweights_fuzz::records::import(data));

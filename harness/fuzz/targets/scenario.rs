@@ -1,0 +1,4 @@
+//! A scenario.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| freeweights_fuzz::costs::scenario(data));
