@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop where something is not as expected")]
 
+use freeweights_client::find_max::{Search, Verdict};
 use freeweights_client::load::{
     Arrivals, CaseEnd, Lengths, LoadCase, Rate, Replay, ReplayRequest, Schedule, Shard, Spread,
     WhyEnded, Written, drive,
@@ -196,6 +197,47 @@ fn a_rate_beyond_all_bounds_can_be_stopped() {
     // Answers are taken all the while, though more is due than can be sent.
     assert_eq!(end.why, WhyEnded::Interrupted);
     assert!(ended > 0 && cut > 0, "{ended} {cut}");
+}
+
+#[test]
+fn the_highest_rate_is_found_within_five_percent_whatever_the_arrivals() {
+    const CAPACITY: f64 = 40.0;
+    for (arrivals, share) in [(Arrivals::Constant, 0.95), (Arrivals::Poisson, 0.5)] {
+        let mut search =
+            Search::new(7.0, (1e-3, 1e5), false, freeweights_record::units::Fraction::new(0.03));
+        let mut steps = 0;
+        while let Some(load) = search.next() {
+            // One worker, first come, first served: waits grow without end beyond its capacity.
+            let free = std::sync::Mutex::new(None::<Instant>);
+            let queue = move |_: &Prepared| {
+                let now = Instant::now();
+                let mut free = free.lock().unwrap();
+                let begins = free.map_or(now, |free| free.max(now));
+                let until = begins + Duration::from_secs_f64(1.0 / CAPACITY);
+                *free = Some(until);
+                Script { ttft: until - now, gap: ms(0), fault: None }
+            };
+            let rate = Rate { rate: RequestsPerSecond::new(load), arrivals };
+            let one = Lengths { osl: Tokens::new(1), ..lengths() };
+            let step = LoadCase {
+                warmup: 10,
+                until_ended: true,
+                requests: None,
+                time: Some(Seconds::new(240.0)),
+                ..case(Schedule::Open { rate, lengths: one })
+            };
+            let (rows, _) = run(&step, queue);
+            let mut totals = RequestTotals::new(Some("ttft=1s".parse().unwrap()));
+            rows.iter().for_each(|row| totals.push(row));
+            let share = freeweights_record::units::Fraction::new(share);
+            search.tell(load, Verdict::of(&totals, share, totals.served_share()).kept);
+            steps += 1;
+            assert!(steps < 40);
+        }
+        let (kept, missed) = search.found();
+        let (kept, missed) = (kept.unwrap() / CAPACITY, missed.unwrap() / CAPACITY);
+        assert!((0.95..=1.05).contains(&kept), "{arrivals}: {kept} to {missed}");
+    }
 }
 
 #[test]

@@ -28,7 +28,6 @@ pub fn fleet_charts(answer: &FleetAnswer, index: usize) -> Result<Vec<Chart>, Re
 /// A line and its name.
 struct Line {
     name: String,
-    ink: Ink,
     points: Vec<(f64, f64)>,
 }
 
@@ -99,12 +98,13 @@ impl Sketch<'_> {
                 canvas.dashes((x, frame.top), (x, frame.bottom), Ink::MUTED)?;
                 canvas.mark((x, frame.top + 10), word.clone());
             }
-            for line in &self.lines {
+            // As the legend has them.
+            for (line, ink) in self.lines.iter().zip(SERIES) {
                 let points: Vec<_> = line.points.iter().map(|(x, y)| plot.at(*x, *y)).collect();
-                canvas.line(&points, line.ink, 2)?;
+                canvas.line(&points, ink, 2)?;
                 if points.len() <= 24 {
                     for (pixel, (x, y)) in points.iter().zip(&line.points) {
-                        canvas.dot(*pixel, 3, line.ink)?;
+                        canvas.dot(*pixel, 3, ink)?;
                         let told = format!("{}: {} at {}", line.name, number(*y), number(*x));
                         canvas.mark(*pixel, told);
                     }
@@ -138,14 +138,13 @@ fn latencies(answer: &FleetAnswer, index: usize) -> Result<Option<Chart>, Report
     ];
     let lines: Vec<Line> = ranks
         .iter()
-        .zip(SERIES)
-        .map(|((name, of), ink)| {
+        .map(|(name, of)| {
             let good = answer.sizes.iter().filter(|size| !size.gave_up);
             let points = good.filter_map(|size| {
                 let value = of(size).filter(|value| *value > 0.0)?;
                 Some((f64::from(size.replicas.get()), value))
             });
-            Line { name: (*name).to_owned(), ink, points: points.collect() }
+            Line { name: (*name).to_owned(), points: points.collect() }
         })
         .filter(|line| line.points.len() > 1)
         .collect();
@@ -154,11 +153,16 @@ fn latencies(answer: &FleetAnswer, index: usize) -> Result<Option<Chart>, Report
     }
     let chosen = f64::from(answer.replicas.get());
     let about = format!(
-        "What requests wait as replicas are added, on a logarithmic axis; the dashed line is {}, the red one its bound on the first token.",
+        "What requests wait as replicas are added, on a logarithmic axis; the dashed line is {}{}.",
         if answer.fleet.meets {
             format!("the smallest fleet that meets {}", answer.objective)
         } else {
             "the fleet asked for".to_owned()
+        },
+        if answer.target.bounds.ttft_s.is_some() {
+            ", the red one its bound on the first token"
+        } else {
+            ""
         }
     );
     let sketch = Sketch {
@@ -187,9 +191,8 @@ fn profile(answer: &FleetAnswer, index: usize) -> Result<Option<Chart>, ReportEr
     }
     let day = answer.profile.last().is_some_and(|part| part.from_s.get() >= 6.0 * 3_600.0);
     let (scale, across) = if day { (3_600.0, "hour of the day") } else { (60.0, "minute") };
-    let line = |name: &str, ink, parts: &[freeweights_cost::fleet::Part], busy: bool| Line {
+    let line = |name: &str, parts: &[freeweights_cost::fleet::Part], busy: bool| Line {
         name: name.to_owned(),
-        ink,
         points: parts
             .iter()
             .map(|part| {
@@ -199,11 +202,11 @@ fn profile(answer: &FleetAnswer, index: usize) -> Result<Option<Chart>, ReportEr
             .collect(),
     };
     let mut lines = vec![
-        line("replicas that work", SERIES[0], &answer.profile, true),
-        line("replicas that are paid", SERIES[1], &answer.profile, false),
+        line("replicas that work", &answer.profile, true),
+        line("replicas that are paid", &answer.profile, false),
     ];
     if let Some(scaled) = &answer.scaled {
-        lines.push(line("paid, if scaled with the demand", SERIES[2], &scaled.profile, false));
+        lines.push(line("paid, if scaled with the demand", &scaled.profile, false));
     }
     let about = format!(
         "How many of {} replicas work: {} of the paid time.",
@@ -224,9 +227,8 @@ fn profile(answer: &FleetAnswer, index: usize) -> Result<Option<Chart>, ReportEr
 
 /// Machines of the years ahead.
 fn fan(outlook: &Outlook, index: usize) -> Result<Chart, ReportError> {
-    let line = |name: &str, ink, of: fn(&freeweights_cost::fleet::FanPoint) -> u32| Line {
+    let line = |name: &str, of: fn(&freeweights_cost::fleet::FanPoint) -> u32| Line {
         name: name.to_owned(),
-        ink,
         points: outlook
             .fan
             .iter()
@@ -235,9 +237,9 @@ fn fan(outlook: &Outlook, index: usize) -> Result<Chart, ReportError> {
     };
     let sketch = Sketch {
         lines: vec![
-            line("P90: one path in ten needs more", SERIES[2], |point| point.machines.p90.get()),
-            line("P50", SERIES[0], |point| point.machines.p50.get()),
-            line("P10: one path in ten needs less", SERIES[1], |point| point.machines.p10.get()),
+            line("P90: one path in ten needs more", |point| point.machines.p90.get()),
+            line("P50", |point| point.machines.p50.get()),
+            line("P10: one path in ten needs less", |point| point.machines.p10.get()),
         ],
         titles: ("weeks from now", "machines"),
         log: false,
