@@ -228,7 +228,9 @@ fn the_highest_rate_is_found_within_five_percent_whatever_the_arrivals() {
             };
             let (rows, _) = run(&step, queue);
             let mut totals = RequestTotals::new(Some("ttft=1s".parse().unwrap()));
-            rows.iter().for_each(|row| totals.push(row));
+            for row in &rows {
+                totals.push(row);
+            }
             let share = freeweights_record::units::Fraction::new(share);
             search.tell(load, Verdict::of(&totals, share, totals.served_share()).kept);
             steps += 1;

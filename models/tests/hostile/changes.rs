@@ -285,7 +285,7 @@ fn places(sound: &Gguf, all: &mut Vec<Hostile>) {
     {
         let shown = String::from_utf8_lossy(&name[..name.len().min(20)]).into_owned();
         keep(all, format!("a tensor called {shown:?}"), |file| {
-            file.tensors[4].name = name.to_vec()
+            file.tensors[4].name = name.to_vec();
         });
     }
     keep(all, "ten thousand empty layers".into(), |file| {
