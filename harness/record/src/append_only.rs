@@ -2,10 +2,11 @@
 //!
 //! Not here: what the rows are.
 
-use crate::run_folder::WriteError;
+use crate::spreadsheet;
+use crate::write_error::WriteError;
 use serde::Serialize;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,21 +25,21 @@ pub(crate) struct AppendOnly {
 impl AppendOnly {
     /// A file that must not be there yet.
     pub(crate) fn create(path: PathBuf) -> Result<Self, WriteError> {
-        let file = OpenOptions::new().create_new(true).append(true).open(&path);
-        Ok(Self { file: file.map_err(|source| io(&path, source))?, path, empty: true })
+        let file = OpenOptions::new().create_new(true).read(true).append(true).open(&path);
+        Ok(Self { file: file.map_err(|source| WriteError::io(&path, source))?, path, empty: true })
     }
 
     /// A file that may be there, to be written behind what it holds.
     pub(crate) fn open(path: PathBuf) -> Result<Self, WriteError> {
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|source| io(&path, source))?;
-        let empty = file.metadata().map_err(|source| io(&path, source))?.len() == 0;
+        let file = OpenOptions::new().create(true).read(true).append(true).open(&path);
+        let file = file.map_err(|source| WriteError::io(&path, source))?;
+        let empty = file.metadata().map_err(|source| WriteError::io(&path, source))?.len() == 0;
         Ok(Self { path, file, empty })
     }
 
     /// A file with this text in place of what it held: it has the one or the other at any moment.
     pub(crate) fn replace(path: PathBuf, text: &str) -> Result<Self, WriteError> {
-        write_whole(&path, text)?;
+        write_whole(&path, text.as_bytes())?;
         Self::open(path)
     }
 
@@ -65,10 +66,33 @@ impl AppendOnly {
     pub(crate) fn cut(&mut self, bytes: u64) -> Result<(), WriteError> {
         let cut = self.file.set_len(bytes).and_then(|()| self.file.sync_all());
         self.empty = bytes == 0;
-        cut.map_err(|source| io(&self.path, source))
+        cut.map_err(|source| WriteError::io(&self.path, source))
     }
 
-    /// Appends rows in one write; the header goes with the first row.
+    /// Where it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file itself, for a row that may have to be written without asking for memory.
+    pub(crate) fn handle(&self) -> Result<File, WriteError> {
+        self.file.try_clone().map_err(|source| WriteError::io(&self.path, source))
+    }
+
+    /// Whether the file is still the one at its path.
+    pub(crate) fn place(&self) -> Place {
+        place_of(&self.file, &self.path)
+    }
+
+    /// Everything in it, even where it was removed.
+    pub(crate) fn contents(&mut self) -> Result<Vec<u8>, WriteError> {
+        let mut bytes = Vec::new();
+        let read = self.file.rewind().and_then(|()| self.file.read_to_end(&mut bytes));
+        read.map_err(|source| WriteError::io(&self.path, source))?;
+        Ok(bytes)
+    }
+
+    /// Appends rows in one write, all or none; the header goes with the first row.
     pub(crate) fn append<T: Serialize>(
         &mut self,
         rows: impl IntoIterator<Item = T>,
@@ -77,30 +101,68 @@ impl AppendOnly {
         if text.is_empty() {
             return Ok(());
         }
-        self.file
-            .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data())
-            .map_err(|source| io(&self.path, source))?;
+        let before = self.file.metadata().map(|file| file.len());
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            // Half a row is none. Where that fails too, whoever reads the file passes it over.
+            let _ = before.and_then(|bytes| self.file.set_len(bytes));
+            return Err(WriteError::io(&self.path, source));
+        }
         self.empty = false;
         Ok(())
     }
 }
 
+/// Where a file that is open for writing is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where it was opened.
+    Here,
+    /// Nowhere: it is gone when it is closed.
+    Removed,
+    /// At another path.
+    Elsewhere,
+}
+
+#[cfg(unix)]
+fn place_of(file: &File, path: &Path) -> Place {
+    use std::os::unix::fs::MetadataExt;
+    // Where the system tells nothing, nothing is known to be wrong.
+    let Ok(open) = file.metadata() else { return Place::Here };
+    if open.nlink() == 0 {
+        return Place::Removed;
+    }
+    match std::fs::metadata(path) {
+        Ok(there) if (there.dev(), there.ino()) == (open.dev(), open.ino()) => Place::Here,
+        _ => Place::Elsewhere,
+    }
+}
+
+/// Elsewhere than on Unix a file that is open stays where it is.
+#[cfg(not(unix))]
+fn place_of(_: &File, _: &Path) -> Place {
+    Place::Here
+}
+
 /// Writes a file beside the one that is meant, and gives it its name when it is whole.
-pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), WriteError> {
+pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<(), WriteError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
     let write = || {
         let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&beside, path)
     };
-    write().map_err(|source| io(path, source))
+    write().map_err(|source| {
+        // It takes room, and nobody asks for half of it.
+        let _ = std::fs::remove_file(&beside);
+        WriteError::io(path, source)
+    })
 }
 
-/// Rows as CSV.
+/// Rows as CSV, in which no text is a formula.
 pub(crate) fn csv_text<T: Serialize>(
     rows: impl IntoIterator<Item = T>,
     header: bool,
@@ -109,12 +171,11 @@ pub(crate) fn csv_text<T: Serialize>(
     for row in rows {
         writer.serialize(row)?;
     }
-    let bytes = writer.into_inner().map_err(|error| {
+    let mut bytes = writer.into_inner().map_err(|error| {
         csv::Error::from(std::io::Error::new(error.error().kind(), error.to_string()))
     })?;
+    if spreadsheet::may_need_it(&bytes) {
+        bytes = spreadsheet::harmless_cells(&bytes)?;
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn io(path: &Path, source: std::io::Error) -> WriteError {
-    WriteError::Io { path: path.to_path_buf(), source }
 }

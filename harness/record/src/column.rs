@@ -2,6 +2,7 @@
 
 use crate::record::{Status, Weights};
 use crate::requests::Phase;
+use crate::spreadsheet;
 use crate::text::Text;
 use crate::units;
 
@@ -62,8 +63,9 @@ impl Cell for Text {
     const KIND: &'static str = "text";
 
     fn read(cell: &str, last: &mut Text) -> Result<Self, Unfit> {
-        if *last != *cell {
-            *last = cell.into();
+        let text = spreadsheet::plain(cell);
+        if *last != *text {
+            *last = text.into();
         }
         Ok(last.clone())
     }

@@ -9,6 +9,7 @@
 //! - [`Sample`] and [`Record`]: one repetition, and one summarised case.
 //! - [`requests`]: what a client saw of a server, request by request, and its summary.
 //! - [`compare`]: two runs, case by case, and many over time.
+//! - [`spreadsheet`]: texts that no spreadsheet takes for a formula.
 //! - [`RunFolder`]: where they are kept, flushed as each case ends.
 
 mod append_only;
@@ -20,15 +21,19 @@ pub mod metric;
 mod read;
 mod record;
 pub mod requests;
+mod reserve;
 mod resume;
+mod rows;
 mod run_folder;
 mod sample;
 pub mod schema;
 mod seen;
+pub mod spreadsheet;
 pub mod stats;
 mod summarise;
 mod text;
 pub mod units;
+mod write_error;
 
 pub use host::Host;
 pub use import::{Mapping, MappingError};
@@ -38,7 +43,8 @@ pub use read::{
 };
 pub use record::{Record, SCHEMA_VERSION, Status, Weights};
 pub use resume::KeptRun;
-pub use run_folder::{RunFolder, SampleOf, WriteError, summary_text, write_results};
+pub use run_folder::{LastRow, RunFolder, SampleOf, summary_text, write_results};
 pub use sample::{ITL_COLUMNS, RAW_COLUMNS, Readings, Sample};
 pub use summarise::{Shape, summarise, widen, widen_by_runs};
 pub use text::Text;
+pub use write_error::WriteError;

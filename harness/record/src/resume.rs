@@ -5,9 +5,10 @@
 
 use crate::read::{self, ReadError};
 use crate::record::{Record, Status};
-use crate::run_folder::{RunFolder, WriteError};
+use crate::run_folder::RunFolder;
 use crate::sample::Sample;
 use crate::text::Text;
+use crate::write_error::WriteError;
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,60 +1,20 @@
 //! The folder of a run: `summary.csv`, `raw.csv`, `itl.csv`, flushed as each case ends.
 
-use crate::append_only::{AppendOnly, csv_text, write_whole};
+use crate::append_only::{AppendOnly, Place, csv_text, write_whole};
 use crate::column::Unfit;
-use crate::metric;
-use crate::read::{CaseSamples, Measurements};
+use crate::read::Measurements;
 use crate::record::Record;
 use crate::requests::{RequestOf, RequestSample};
+use crate::reserve::{self, Reserve};
+use crate::rows::{itl_rows, rate_rows, raw_row};
 use crate::sample::{ItlRow, RawRow, Sample};
 use crate::summarise::Shape;
-use crate::text::Text;
+use crate::write_error::WriteError;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use thiserror::Error;
-
-/// Why results could not be written.
-#[derive(Debug, Error)]
-pub enum WriteError {
-    /// The folder or a file in it could not be made or written.
-    #[error("cannot write {path}: {source}; name another folder with --out", path = path.display())]
-    Io {
-        /// Folder or file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Another process writes to the folder.
-    #[error("{path} is being written to by another process; wait for it, or name another folder with --out", path = path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The folder holds a run already; results are append-only.
-    #[error("{path} already holds results; name a fresh folder with --out", path = path.display())]
-    Taken {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A figure is NaN or infinite. It should have been an empty cell.
-    #[error("case {case_id}: column {column} is not a finite number")]
-    NotFinite {
-        /// The case.
-        case_id: String,
-        /// The column.
-        column: String,
-    },
-    /// A figure is below zero where its unit has no such thing.
-    #[error("case {case_id}: column {column} is negative")]
-    Negative {
-        /// The case.
-        case_id: String,
-        /// The column.
-        column: String,
-    },
-    /// A row could not be put into CSV.
-    #[error("cannot write a row: {0}")]
-    Row(#[from] csv::Error),
-}
 
 /// Which case of which run a sample belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +30,34 @@ pub struct SampleOf<'a> {
 /// A fresh folder that takes the samples and the cases of one run as they end.
 ///
 /// Each is appended whole, with one write per file, and synchronised: a row in `summary.csv` means
-/// that its samples are on disk, and a crash can cost the sample in flight only.
+/// that its samples are on disk, and a crash can cost the sample in flight only. A disk that is full
+/// has room for the last rows, and a folder that is removed is written again.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     summary: AppendOnly,
     raw: AppendOnly,
     itl: AppendOnly,
+    /// The further files, to be written again where the folder is removed.
+    whole: RefCell<BTreeMap<String, String>>,
+    reserve: Reserve,
+}
+
+/// A row that is ready to be written to a `summary.csv` without asking for memory.
+#[derive(Debug)]
+pub struct LastRow {
+    file: File,
+    text: String,
+}
+
+impl LastRow {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&mut self) -> std::io::Result<()> {
+        self.file.write_all(self.text.as_bytes()).and_then(|()| self.file.sync_data())
+    }
 }
 
 impl RunFolder {
@@ -91,6 +72,8 @@ impl RunFolder {
             raw: AppendOnly::create(path.join("raw.csv"))?,
             itl: AppendOnly::create(path.join("itl.csv"))?,
             summary: AppendOnly::create(path.join("summary.csv"))?,
+            whole: RefCell::default(),
+            reserve: Reserve::in_folder(path),
         };
         run.itl.lock()?;
         Ok(run)
@@ -112,6 +95,8 @@ impl RunFolder {
             raw: AppendOnly::open(path.join("raw.csv"))?,
             summary: AppendOnly::replace(path.join("summary.csv"), &summary_text(records)?)?,
             itl,
+            whole: RefCell::default(),
+            reserve: Reserve::in_folder(path),
         };
         run.raw.cut(raw_bytes)?;
         run.itl.cut(itl_bytes)?;
@@ -135,7 +120,8 @@ impl RunFolder {
         let gaps: Vec<ItlRow> = itl_rows(of, sample).collect();
         gaps.iter().try_for_each(|gap| refuse(of.case_id, gap.unfit()))?;
         self.itl.append(gaps)?;
-        self.raw.append([row])
+        self.raw.append([row])?;
+        self.stay()
     }
 
     /// Keeps requests that ended, and the gaps they carry, with one write per file.
@@ -159,7 +145,8 @@ impl RunFolder {
             })
         });
         self.itl.append(gaps)?;
-        self.raw.append(rows)
+        self.raw.append(rows)?;
+        self.stay()
     }
 
     /// Keeps the record of a case that ended.
@@ -168,7 +155,79 @@ impl RunFolder {
     /// [`WriteError`]; rows written before stay intact.
     pub fn write_record(&mut self, record: &Record) -> Result<(), WriteError> {
         check_fit(record)?;
-        self.summary.append([record])
+        match self.summary.append([record]) {
+            Err(error) if error.is_full() && self.reserve.give_up() => {
+                self.summary.append([record])?;
+            }
+            done => done?,
+        }
+        self.stay()
+    }
+
+    /// Makes a record ready to be written when there is no memory any more.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn last_row(&self, records: &[Record]) -> Result<LastRow, WriteError> {
+        records.iter().try_for_each(check_fit)?;
+        let text = csv_text(records, self.summary.is_empty())?;
+        Ok(LastRow { file: self.summary.handle()?, text })
+    }
+
+    /// Sees that the files are where they are looked for, and writes those that were removed again:
+    /// where they were, or in a fresh folder for temporary files.
+    fn stay(&mut self) -> Result<(), WriteError> {
+        let files = [&self.itl, &self.raw, &self.summary];
+        let missing = |place: Place| files.iter().find(|file| file.place() == place);
+        if let Some(file) = missing(Place::Removed) {
+            let path = file.path().to_path_buf();
+            let again = self.write_again()?;
+            return Err(WriteError::Removed { path, again });
+        }
+        match missing(Place::Elsewhere) {
+            Some(file) => Err(WriteError::Moved { path: file.path().to_path_buf() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes everything again; where it lies now.
+    fn write_again(&mut self) -> Result<PathBuf, WriteError> {
+        let texts = [self.itl.contents()?, self.raw.contents()?, self.summary.contents()?];
+        let names = ["itl.csv", "raw.csv", "summary.csv"];
+        let free = names.iter().all(|name| !self.path.join(name).exists());
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let spare = format!("freeweights-{name}-{}", std::process::id());
+        let homes = [free.then(|| self.path.clone()), Some(std::env::temp_dir().join(spare))];
+        let mut done = Err(WriteError::Moved { path: self.path.clone() });
+        for home in homes.into_iter().flatten() {
+            done = self.write_to(&home, names.into_iter().zip(&texts));
+            if done.is_ok() {
+                return Ok(home);
+            }
+        }
+        done.map(|()| self.path.clone())
+    }
+
+    fn write_to<'a>(
+        &mut self,
+        home: &Path,
+        files: impl Iterator<Item = (&'static str, &'a Vec<u8>)>,
+    ) -> Result<(), WriteError> {
+        make_folder(home)?;
+        for (name, text) in files {
+            write_whole(&home.join(name), text)?;
+        }
+        for (name, text) in self.whole.borrow().iter() {
+            write_whole(&home.join(name), text.as_bytes())?;
+        }
+        let itl = AppendOnly::open(home.join("itl.csv"))?;
+        itl.lock()?;
+        self.raw = AppendOnly::open(home.join("raw.csv"))?;
+        self.summary = AppendOnly::open(home.join("summary.csv"))?;
+        self.itl = itl;
+        self.path = home.to_path_buf();
+        self.reserve = Reserve::in_folder(home);
+        Ok(())
     }
 
     /// Takes the folder away again where nothing was kept in it.
@@ -179,7 +238,7 @@ impl RunFolder {
         if !(self.summary.is_empty() && self.raw.is_empty()) {
             return Ok(());
         }
-        let files = ["summary.csv", "raw.csv", "itl.csv", "host.json", "run.json"]
+        let files = ["summary.csv", "raw.csv", "itl.csv", "host.json", "run.json", reserve::FILE]
             .map(|name| self.path.join(name));
         for path in files.into_iter().filter(|path| path.exists()) {
             std::fs::remove_file(&path).map_err(|source| WriteError::Io { path, source })?;
@@ -195,7 +254,13 @@ impl RunFolder {
     /// [`WriteError::Io`].
     pub fn write_file(&self, name: &str, text: &str) -> Result<PathBuf, WriteError> {
         let path = self.path.join(name);
-        write_whole(&path, text)?;
+        match write_whole(&path, text.as_bytes()) {
+            Err(error) if error.is_full() && self.reserve.give_up() => {
+                write_whole(&path, text.as_bytes())?;
+            }
+            done => done?,
+        }
+        self.whole.borrow_mut().insert(name.to_owned(), text.to_owned());
         Ok(path)
     }
 }
@@ -221,50 +286,6 @@ fn refuse(case_id: &str, unfit: Option<(&'static str, Unfit)>) -> Result<(), Wri
     Err(match why {
         Unfit::Negative => WriteError::Negative { case_id, column },
         Unfit::NotFinite | Unfit::Wrong => WriteError::NotFinite { case_id, column },
-    })
-}
-
-fn raw_row(of: SampleOf<'_>, sample: &Sample) -> RawRow {
-    let Shape { isl, batch, .. } = of.shape;
-    let seen = &sample.readings;
-    RawRow {
-        run_id: of.run_id.into(),
-        case_id: of.case_id.into(),
-        sample: sample.index,
-        warmup: sample.warmup,
-        offset_s: Some(sample.offset),
-        prefill_s: Some(sample.prefill),
-        ttft_s: Some(sample.ttft),
-        decode_s: Some(sample.gaps.iter().copied().sum()),
-        e2e_s: Some(sample.e2e()),
-        prefill_tps: metric::prefill_throughput(batch, isl, sample.prefill).ok(),
-        decode_tps: metric::decode_throughput(batch, &sample.gaps).ok(),
-        rss_peak_bytes: seen.rss_peak,
-        started_s: Some(sample.started),
-        rss_prefill_peak_bytes: seen.rss_prefill_peak,
-        rss_decode_peak_bytes: seen.rss_decode_peak,
-        device_peak_bytes: seen.device_peak,
-        prefill_j: seen.prefill_energy,
-        decode_j: seen.decode_energy,
-        clock_mhz: seen.clock,
-        temperature_c: seen.temperature,
-        throttle_reasons: seen.throttle.clone(),
-        stolen_s: seen.stolen,
-        cpu_time_s: seen.cpu_time,
-        ..RawRow::default()
-    }
-}
-
-/// Samples of which no more than the rates are known.
-fn rate_rows(record: &Record, samples: &CaseSamples) -> impl Iterator<Item = RawRow> {
-    let count = samples.prefill.len().max(samples.decode.len());
-    (0..u32::MAX).zip(0..count).map(|(sample, at)| RawRow {
-        run_id: record.run_id.clone(),
-        case_id: record.case_id.clone(),
-        sample,
-        prefill_tps: samples.prefill.get(at).copied(),
-        decode_tps: samples.decode.get(at).copied(),
-        ..RawRow::default()
     })
 }
 
@@ -298,17 +319,6 @@ fn make_folder(path: &Path) -> Result<(), WriteError> {
     }
     std::fs::create_dir_all(path)
         .map_err(|source| WriteError::Io { path: path.to_path_buf(), source })
-}
-
-fn itl_rows(of: SampleOf<'_>, sample: &Sample) -> impl Iterator<Item = ItlRow> {
-    let (run_id, case_id) = (Text::from(of.run_id), Text::from(of.case_id));
-    (1..u32::MAX).zip(&sample.gaps).map(move |(step, &itl_s)| ItlRow {
-        run_id: run_id.clone(),
-        case_id: case_id.clone(),
-        sample: sample.index,
-        step,
-        itl_s,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One cell: full precision for machines, a rounded word for people.
 
 use freeweights_cost::people;
+use freeweights_record::spreadsheet::harmless;
 use serde_json::Value;
 
 /// How people read that nothing is known.
@@ -78,7 +79,7 @@ impl Cell {
     pub(super) fn csv(&self) -> String {
         match self {
             Self::Missing => String::new(),
-            Self::Text(text) | Self::Named { text, .. } => harmless(text),
+            Self::Text(text) | Self::Named { text, .. } => harmless(text).into_owned(),
             Self::Whole(count) | Self::Count { count, .. } => count.to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Number { value, .. } => value.to_string(),
@@ -94,15 +95,6 @@ impl Cell {
             Self::Number { value, .. } => (*value).into(),
         }
     }
-}
-
-/// A text that no spreadsheet takes for a formula: one that begins like one gets an apostrophe in
-/// front, which they do not show.
-fn harmless(text: &str) -> String {
-    // An option like `--set` computes nothing.
-    let words = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || "-_ ".contains(c));
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !words(text);
-    if formula { format!("'{text}") } else { text.to_owned() }
 }
 
 impl From<&str> for Cell {
