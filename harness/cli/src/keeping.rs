@@ -2,6 +2,9 @@
 //!
 //! Not here: what is asked for and where it goes ([`crate::opening`]).
 
+mod wall_clock;
+mod watch;
+
 use crate::beside::Beside;
 use crate::commands::bench::BenchArgs;
 use crate::eta::Eta;
@@ -9,20 +12,22 @@ use crate::measuring::{load_or_plain, show_profile, show_text, write_host};
 use crate::opening::Subject;
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{print, watching};
+use crate::{last_words, print, watching};
 use anyhow::Context;
 use freeweights_measure::{
     Begun, Case, CaseResult, Engine, EngineError, EngineInfo, HostInstruments, InProcess,
-    LoadRequest, LocalEngine, ModelFacts, Observer, Prompts, RunContext, Rung, Sampler,
-    ScriptedEngine, Told, Work, case_id, doubts, record_of, resume,
+    LoadRequest, LocalEngine, ModelFacts, Prompts, RunContext, Rung, Sampler, ScriptedEngine, Work,
+    case_id, record_of, resume,
 };
 use freeweights_record::units::Seconds;
-use freeweights_record::{Record, RunFolder, Sample, SampleOf, Status, Text};
+use freeweights_record::{Record, RunFolder, Sample, Status, Text, WriteError};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use wall_clock::WallClock;
+use watch::Watch;
 
 /// What a run is under way with.
 pub struct Keeper<'a> {
@@ -57,6 +62,9 @@ impl Keeper<'_> {
             let mut engine = ScriptedEngine::steady(400.0, 50.0)
                 .paced(self.args.scripted_pace)
                 .starting_at(self.clock);
+            if let Some((fault, after)) = self.args.scripted_fault {
+                engine = engine.with_fault(after, fault);
+            }
             return self.run_cases(&mut engine, None);
         };
         if let Some(error) = &subject.too_large {
@@ -77,7 +85,10 @@ impl Keeper<'_> {
             sha256: subject.sha256.clone(),
         };
         let spinner = Progress::spinner(&format!("loading {}", subject.model));
-        let mut ready = match load_or_plain(&mut request, self.suite) {
+        self.lay_ready_for_loading(subject, engine)?;
+        let loaded = load_or_plain(&mut request, self.suite);
+        last_words::forget();
+        let mut ready = match loaded {
             Ok(ready) => ready,
             // Bad input on the only model is the user's to mend; behind others it is a row.
             Err(error) if self.records.is_empty() => {
@@ -177,10 +188,15 @@ impl Keeper<'_> {
         let read_before = self.sampler.as_ref().map(|sampler| (sampler.now(), sampler.cost()));
         let progress = Progress::over(work.cases.len());
         let stop = Arc::clone(&self.stop);
-        let mut watch = Watch { keeper: self, progress, eta, info, started };
-        resume(engine, work, &options, &mut instruments, &stop, &mut watch)
-            .map_err(|error| anyhow::anyhow!(error))?;
+        let wall = WallClock::now();
+        let mut watch = Watch { keeper: self, progress, eta, info, started, ready: None, wall };
+        let done = resume(engine, work, &options, &mut instruments, &stop, &mut watch);
         drop(watch.progress);
+        last_words::forget();
+        done.map_err(|error| match error.downcast::<WriteError>() {
+            Ok(error) => anyhow::Error::new(*error),
+            Err(error) => anyhow::anyhow!(error),
+        })?;
         if let Some((sampler, (began, cost))) = self.sampler.as_ref().zip(read_before) {
             note_sampling(sampler, began, cost);
             // Who wants to stop does not want to wait.
@@ -231,15 +247,34 @@ impl Keeper<'_> {
         engine: InProcess,
         error: &str,
     ) -> anyhow::Result<()> {
-        let info = EngineInfo {
-            engine: engine.name().into(),
-            engine_version: Some(engine.version_on(&subject.device)),
-            device: subject.device.clone(),
-            threads: None,
-            model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },
-        };
+        let info = unloaded(subject, engine);
         let mut engine = ScriptedEngine::refusing(info, error.to_owned());
         self.run_cases(&mut engine, None)
+    }
+
+    /// Lays the rows ready that are written where loading the model takes all memory.
+    fn lay_ready_for_loading(&self, subject: &Subject, engine: InProcess) -> anyhow::Result<()> {
+        let info = unloaded(subject, engine);
+        let now = jiff::Timestamp::now().to_string();
+        let rows = self.suite.least_cases(None).into_iter().map(|case| {
+            let result = CaseResult::failed(case, last_words::ERROR.into());
+            record_of(&self.context, &info, &result, now.clone())
+        });
+        let rows: Vec<Record> =
+            rows.filter(|record| self.status_of(&record.case_id).is_none()).collect();
+        last_words::prepare(self.folder.last_row(&rows)?);
+        Ok(())
+    }
+}
+
+/// What is known of a model and its engine while it is not loaded.
+fn unloaded(subject: &Subject, engine: InProcess) -> EngineInfo {
+    EngineInfo {
+        engine: engine.name().into(),
+        engine_version: Some(engine.version_on(&subject.device)),
+        device: subject.device.clone(),
+        threads: None,
+        model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },
     }
 }
 
@@ -268,52 +303,5 @@ fn note_kept(engine: &LocalEngine) {
             _ => format!("the kept states take {} of the resident memory", bytes.human()),
         };
         print::note(&format!("depths were filled once and put back {restored} times; {kept}"));
-    }
-}
-
-/// Writes each sample and each case down as it ends, and shows where the run is.
-struct Watch<'a, 'b> {
-    keeper: &'a mut Keeper<'b>,
-    progress: Progress,
-    eta: Eta,
-    info: EngineInfo,
-    /// When each case was first touched.
-    started: HashMap<Case, String>,
-}
-
-impl Observer for Watch<'_, '_> {
-    fn begins(&mut self, case: &Case, warmup: bool, so_far: usize) -> Told {
-        self.started.entry(*case).or_insert_with(|| jiff::Timestamp::now().to_string());
-        let what = if warmup { "warm-up" } else { "sample" };
-        self.eta.begins(case);
-        let left = self.eta.left().map(|left| format!(", {left}")).unwrap_or_default();
-        let model = &self.info.model.name;
-        self.progress.cover(self.eta.cases());
-        self.progress.say(format!("{model}: {case}, {what} {}{left}", so_far + 1));
-        Ok(())
-    }
-
-    fn sampled(&mut self, case: &Case, sample: &Sample) -> Told {
-        let case_id = case_id(&self.info, case);
-        let run_id = &self.keeper.context.run_id;
-        let of = SampleOf { run_id, case_id: &case_id, shape: case.shape() };
-        self.keeper.clock = sample.started + sample.e2e();
-        self.eta.sampled(case, sample);
-        Ok(self.keeper.folder.write_sample(of, sample)?)
-    }
-
-    fn ended(&mut self, result: &CaseResult) -> Told {
-        let now = || jiff::Timestamp::now().to_string();
-        let started = self.started.remove(&result.case).unwrap_or_else(now);
-        let mut record = record_of(&self.keeper.context, &self.info, result, started);
-        self.keeper.beside.widen(&mut record);
-        for doubt in doubts(&record) {
-            self.progress.note(&doubt);
-        }
-        self.keeper.folder.write_record(&record)?;
-        self.keeper.records.push(record);
-        self.eta.ended(&result.case);
-        self.progress.advance();
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod dry_run;
 mod eta;
 mod exit;
 mod keeping;
+mod last_words;
 mod lists;
 mod manifest;
 mod measuring;
@@ -25,6 +26,9 @@ mod watching;
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: last_words::Watchful = last_words::Watchful;
 
 /// What a "free" open-weight model really costs to run, measured on your hardware.
 ///

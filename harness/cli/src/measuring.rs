@@ -13,7 +13,7 @@ use freeweights_measure::{
     BuildInfo, InProcess, LoadRequest, LocalEngine, Ready, Tree, end_of, load_engine,
 };
 use freeweights_models::{ModelError, Quiet, TextTokenizer};
-use freeweights_record::{Host, Record, RunFolder, Status};
+use freeweights_record::{Host, Record, RunFolder, Status, WriteError};
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,15 @@ pub struct Measured {
     pub host: Host,
     /// Where everything is kept.
     pub folder: RunFolder,
+    /// What ended the run before all was measured: results that could not be written any more.
+    pub broken: Option<anyhow::Error>,
 }
 
 impl Measured {
     /// Good, or some cases failed.
     pub fn exit(&self) -> Exit {
         let all_good = self.records.iter().all(|record| record.status == Status::Ok);
-        if all_good { Exit::Good } else { Exit::SomeFailed }
+        if all_good && self.broken.is_none() { Exit::Good } else { Exit::SomeFailed }
     }
 }
 
@@ -61,9 +63,16 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
         measured: false,
         beside,
     };
+    let mut broken = None;
     for subject in &subjects {
-        if !keeper.stop.load(Ordering::Relaxed) {
-            keeper.measure(subject)?;
+        if !keeper.stop.load(Ordering::Relaxed) && broken.is_none() {
+            match keeper.measure(subject) {
+                // What there is, is shown; only bad input has nothing to show.
+                Err(error) if error.is::<WriteError>() && !keeper.records.is_empty() => {
+                    broken = Some(error);
+                }
+                done => done?,
+            }
         }
     }
     let Keeper { folder, mut context, mut records, measured, .. } = keeper;
@@ -74,10 +83,11 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
     }
     if measured {
         context.host.after = Some(moment(&Tree::here()));
-        write_host(&folder, &context.host)?;
+        let written = write_host(&folder, &context.host);
+        broken = broken.or(written.err());
     }
     sort_for_people(&mut records);
-    Ok(Measured { records, host: context.host, folder })
+    Ok(Measured { records, host: context.host, folder, broken })
 }
 
 /// Written before the first case, so that a run that is killed has it, and again after the last one.

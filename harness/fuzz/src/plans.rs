@@ -27,6 +27,5 @@ pub fn plan(data: &[u8]) {
                 let _ = crate::lists::batches(&list.0);
             }
         }
-        let _ = plan.resolved();
     });
 }

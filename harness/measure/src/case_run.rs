@@ -30,6 +30,22 @@ pub struct CaseResult {
     pub pace_spread: Option<Fraction>,
 }
 
+impl CaseResult {
+    /// A case of which nothing is known but why it failed.
+    #[must_use]
+    pub fn failed(case: Case, error: String) -> Self {
+        Self {
+            case,
+            samples: Vec::new(),
+            steady: false,
+            status: Status::Failed,
+            error: Some(error),
+            facts: CaseFacts::default(),
+            pace_spread: None,
+        }
+    }
+}
+
 /// What an engine knows of a case without running it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CaseFacts {

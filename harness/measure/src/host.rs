@@ -2,6 +2,7 @@
 
 use crate::cgroup;
 use crate::condition;
+use crate::limits;
 use crate::tree::Tree;
 use freeweights_record::Host;
 use freeweights_record::units::{Bytes, Megahertz, Seconds};
@@ -49,13 +50,14 @@ pub fn capture_host() -> Host {
 }
 
 /// Memory that this process can have without swapping: what the machine has free, or less where a
-/// control group grants less.
+/// control group or a limit on its address space grants less.
 #[must_use]
 pub fn available_memory() -> Option<Bytes> {
     let mut system = System::new().ok()?;
     system.refresh_memory();
     let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0)?;
-    Some(Bytes::new(cgroup::available().map_or(machine, |granted| granted.min(machine))))
+    let granted = [cgroup::available(), limits::address_space_left()];
+    Some(Bytes::new(granted.into_iter().flatten().fold(machine, u64::min)))
 }
 
 /// Resident memory of this process, from the kernel.

@@ -3,7 +3,7 @@
 use crate::begun::Begun;
 use crate::case::Case;
 use crate::case_run::{CaseFacts, CaseResult, CaseRun};
-use crate::engine::{Engine, Timing};
+use crate::engine::{Engine, EngineError, Timing};
 use crate::instruments::Instruments;
 use crate::ladder::{Climb, Ladder, Rung};
 use crate::observer::{Observer, Told};
@@ -14,8 +14,10 @@ use freeweights_record::{Sample, Status};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngCore, SeedableRng};
+use std::any::Any;
 use std::collections::HashMap;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long and how often to measure.
@@ -52,7 +54,8 @@ impl Default for RunOptions {
 /// that a drift of the machine does not land on one case.
 ///
 /// # Errors
-/// The observer's own error. Failures of the engine are results, not errors.
+/// The observer's own error; the cases that had not ended are interrupted, with the error as their
+/// reason. Failures of the engine, panics too, are results and not errors.
 pub fn run(
     engine: &mut dyn Engine,
     cases: &[Case],
@@ -93,36 +96,27 @@ pub fn resume(
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Vec<CaseResult>, Box<dyn Error + Send + Sync>> {
-    let mut order = SmallRng::seed_from_u64(options.seed);
     let mut runs: Vec<CaseRun> = work.cases.into_iter().map(CaseRun::new).collect();
-    let mut bench =
-        Bench { engine, options, instruments, observer, turns: false, timed: HashMap::new() };
-    let mut open: Vec<usize> = (0..runs.len()).collect();
-
-    for ladder in work.ladders {
-        bench.climb(ladder, &mut runs, stop)?;
-    }
-    open.shuffle(&mut order);
-    for &at in &open {
-        bench.warm_up(&mut runs[at], stop)?;
-    }
-    open = (0..runs.len()).collect();
-    bench.turns = true;
-    while !stop.load(Ordering::Relaxed) {
-        open.retain(|&at| !runs[at].ended);
-        if open.is_empty() {
-            break;
-        }
-        open.shuffle(&mut order);
-        for &at in &open {
-            if !stop.load(Ordering::Relaxed) {
-                bench.measure(&mut runs[at])?;
-            }
-        }
-    }
+    let mut bench = Bench {
+        engine,
+        options,
+        instruments,
+        observer,
+        turns: false,
+        timed: HashMap::new(),
+        broken: None,
+    };
+    let mut done = bench.all(&mut runs, work.ladders, stop);
+    let why = match &done {
+        Ok(()) => "stopped by the user".to_owned(),
+        Err(error) => error.to_string(),
+    };
     for run in runs.iter_mut().filter(|run| !run.ended) {
-        bench.end(run, Status::Interrupted, Some("stopped by the user".into()))?;
+        let told = bench.end(run, Status::Interrupted, Some(why.clone()));
+        // The first error is the one to tell.
+        done = done.and(told);
     }
+    done?;
     Ok(runs.into_iter().filter_map(|run| run.result).collect())
 }
 
@@ -136,12 +130,42 @@ struct Bench<'a> {
     turns: bool,
     /// The samples that count and were taken in turns.
     timed: HashMap<Case, Vec<Timed>>,
+    /// Why the engine is not to be used any more.
+    broken: Option<String>,
 }
 
 impl Bench<'_> {
+    /// Takes all cases to their end, or to where the run is stopped.
+    fn all(&mut self, runs: &mut Vec<CaseRun>, ladders: Vec<Ladder>, stop: &AtomicBool) -> Told {
+        let mut order = SmallRng::seed_from_u64(self.options.seed);
+        let mut open: Vec<usize> = (0..runs.len()).collect();
+        for ladder in ladders {
+            self.climb(ladder, runs, stop)?;
+        }
+        open.shuffle(&mut order);
+        for &at in &open {
+            self.warm_up(&mut runs[at], stop)?;
+        }
+        open = (0..runs.len()).collect();
+        self.turns = true;
+        while !stop.load(Ordering::Relaxed) {
+            open.retain(|&at| !runs[at].ended);
+            if open.is_empty() {
+                break;
+            }
+            open.shuffle(&mut order);
+            for &at in &open {
+                if !stop.load(Ordering::Relaxed) {
+                    self.measure(&mut runs[at])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn warm_up(&mut self, run: &mut CaseRun, stop: &AtomicBool) -> Told {
-        if let Err(refusal) = self.engine.admit(&run.case) {
-            return self.end(run, Status::Failed, Some(refusal.to_string()));
+        if let Err(refusal) = self.ask(|engine| engine.admit(&run.case)) {
+            return self.end(run, Status::Failed, Some(refusal));
         }
         while !run.ended && !stop.load(Ordering::Relaxed) {
             self.sample(run, true)?;
@@ -163,22 +187,26 @@ impl Bench<'_> {
         for case in cases {
             let Rung { begun, ended } = ladder.take(case);
             let mut run = CaseRun::new(begun);
-            if ended.is_none() {
-                self.warm_up(&mut run, stop)?;
-                let fewest = self.options.repetitions as usize;
-                while !run.ended && run.times(false).len() < fewest && !stop.load(Ordering::Relaxed)
-                {
-                    self.measure(&mut run)?;
-                }
-            }
+            let told = if ended.is_none() { self.rung(&mut run, stop) } else { Ok(()) };
             let failed = ended.unwrap_or(run.status) == Status::Failed;
             let goes_on = climb.goes_on(&case, &run.samples, self.options.seed);
             if ended.is_none() {
                 runs.push(run);
             }
+            told?;
             if failed || !goes_on || stop.load(Ordering::Relaxed) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Measures a case with the fewest samples.
+    fn rung(&mut self, run: &mut CaseRun, stop: &AtomicBool) -> Told {
+        self.warm_up(run, stop)?;
+        let fewest = self.options.repetitions as usize;
+        while !run.ended && run.times(false).len() < fewest && !stop.load(Ordering::Relaxed) {
+            self.measure(run)?;
         }
         Ok(())
     }
@@ -209,7 +237,8 @@ impl Bench<'_> {
         let offset = self.engine.now();
         self.instruments.begin(offset);
         let index = run.samples.last().map_or(0, |sample| sample.index + 1);
-        match self.engine.sample(&run.case, sample_seed(self.options.seed, &run.case, index)) {
+        let seed = sample_seed(self.options.seed, &run.case, index);
+        match self.ask(|engine| engine.sample(&run.case, seed)) {
             Ok(timing) => {
                 let readings = self.instruments.end(&timing);
                 let Timing { started, prefill, ttft, gaps } = timing;
@@ -219,7 +248,27 @@ impl Bench<'_> {
                 run.samples.push(sample);
                 Ok(())
             }
-            Err(failure) => self.end(run, Status::Failed, Some(failure.to_string())),
+            Err(failure) => self.end(run, Status::Failed, Some(failure)),
+        }
+    }
+
+    /// Has the engine do something. A panic in it is a failure like any other, but for one thing:
+    /// nobody knows what state it left the engine in, so nothing more is measured with it.
+    fn ask<T>(
+        &mut self,
+        what: impl FnOnce(&mut dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, String> {
+        if let Some(why) = &self.broken {
+            return Err(format!("not measured, as {why} before"));
+        }
+        // The engine is not used behind a panic, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| what(self.engine))) {
+            Ok(done) => done.map_err(|failure| failure.to_string()),
+            Err(panic) => {
+                let why = format!("the engine panicked: {}", words_of(panic.as_ref()));
+                self.broken = Some(why.clone());
+                Err(why)
+            }
         }
     }
 
@@ -233,6 +282,12 @@ impl Bench<'_> {
     }
 }
 
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
 /// Prompts differ from sample to sample and from case to case, and not from run to run.
 fn sample_seed(seed: u64, case: &Case, index: u32) -> u64 {
     let mut mixed = seed;
@@ -243,163 +298,4 @@ fn sample_seed(seed: u64, case: &Case, index: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::case::Prompts;
-    use crate::engine::EngineError;
-    use crate::instruments::Unwatched;
-    use crate::scripted::ScriptedEngine;
-
-    const CASE: Case = Case { isl: 10, osl: 3, depth: 0, batch: 2, prompts: Prompts::Random };
-
-    #[derive(Default)]
-    struct Log {
-        order: Vec<(Case, bool)>,
-        ended: Vec<(Case, Status)>,
-        stop_after: Option<usize>,
-        stop: std::sync::Arc<AtomicBool>,
-    }
-
-    impl Observer for Log {
-        fn begins(&mut self, case: &Case, warmup: bool, _: usize) -> Told {
-            self.order.push((*case, warmup));
-            if self.stop_after == Some(self.order.len()) {
-                self.stop.store(true, Ordering::Relaxed);
-            }
-            Ok(())
-        }
-        fn sampled(&mut self, _: &Case, _: &Sample) -> Told {
-            Ok(())
-        }
-        fn ended(&mut self, result: &CaseResult) -> Told {
-            self.ended.push((result.case, result.status));
-            Ok(())
-        }
-    }
-
-    fn go(
-        engine: &mut ScriptedEngine,
-        cases: &[Case],
-        options: &RunOptions,
-        log: &mut Log,
-    ) -> Vec<CaseResult> {
-        let stop = std::sync::Arc::clone(&log.stop);
-        run(engine, cases, options, &mut Unwatched, &stop, log).unwrap()
-    }
-
-    fn timing(total: f64) -> Timing {
-        let third = Seconds::new(total / 3.0);
-        Timing { started: Seconds::new(0.0), prefill: third, ttft: third, gaps: vec![third, third] }
-    }
-
-    #[test]
-    fn it_warms_up_until_steady_and_stops_when_the_interval_is_narrow() {
-        let mut engine = ScriptedEngine::playing(
-            [9.0, 3.0, 3.0, 3.0].map(timing).into_iter().chain(vec![timing(3.0); 10]).collect(),
-        );
-        let mut log = Log::default();
-        let options = RunOptions { max_time: Seconds::new(100.0), ..RunOptions::default() };
-        let results = go(&mut engine, &[CASE], &options, &mut log);
-        let result = &results[0];
-        assert_eq!((result.status, result.steady), (Status::Ok, true));
-        // Four warm-ups (three of 3 s are level), then the fewest: equal samples have no spread.
-        assert_eq!(result.samples.iter().filter(|s| s.warmup).count(), 4);
-        assert_eq!(result.samples.len(), 14);
-        assert_eq!(result.samples[13].index, 13);
-        // The clock is the script's: 9 + 12 * 3 s had passed before the last sample.
-        assert!((result.samples[13].offset.get() - 45.0).abs() < 1e-9);
-        assert!((result.samples[13].started.get() - 45.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn it_goes_on_while_the_interval_is_wide_until_the_time_is_up() {
-        let mut high = false;
-        let mut engine = ScriptedEngine::new(move |_, _| {
-            high = !high;
-            Ok(timing(if high { 1.2 } else { 0.8 }))
-        });
-        let options = RunOptions { max_time: Seconds::new(16.0), ..RunOptions::default() };
-        let results = go(&mut engine, &[CASE], &options, &mut Log::default());
-        // It scatters, but not in one direction: six warm-ups tell.
-        assert!(results[0].steady);
-        assert_eq!(results[0].samples.iter().filter(|s| s.warmup).count(), 6);
-        let counted = results[0].samples.iter().filter(|s| !s.warmup).count();
-        // 16 s of samples of 1 s on average
-        assert_eq!(counted, 16);
-    }
-
-    #[test]
-    fn a_case_that_keeps_getting_slower_is_not_steady_and_drifts() {
-        let mut time = 1.0;
-        let mut engine = ScriptedEngine::new(move |_, _| {
-            time *= 1.02;
-            Ok(timing(time))
-        });
-        let options = RunOptions { max_time: Seconds::new(30.0), ..RunOptions::default() };
-        let results = go(&mut engine, &[CASE], &options, &mut Log::default());
-        assert!(!results[0].steady);
-        assert_eq!(results[0].samples.iter().filter(|s| s.warmup).count(), steady::MOST);
-    }
-
-    #[test]
-    fn short_samples_are_taken_for_a_least_time() {
-        let mut engine = ScriptedEngine::new(|_, _| Ok(timing(0.01)));
-        let results = go(&mut engine, &[CASE], &RunOptions::default(), &mut Log::default());
-        let counted = results[0].samples.iter().filter(|s| !s.warmup).count();
-        // 2 s of samples of 10 ms; the sum of the times is a rounding away from it
-        assert!((200..=201).contains(&counted), "{counted}");
-    }
-
-    #[test]
-    fn cases_take_turns() {
-        let other = Case { batch: 4, ..CASE };
-        let mut log = Log::default();
-        let mut engine = ScriptedEngine::steady(100.0, 10.0);
-        go(&mut engine, &[CASE, other], &RunOptions::default(), &mut log);
-        let measured: Vec<Case> =
-            log.order.iter().filter(|(_, warmup)| !warmup).map(|(c, _)| *c).collect();
-        for round in measured.chunks_exact(2).take(5) {
-            assert!(round.contains(&CASE) && round.contains(&other), "{round:?}");
-        }
-        let first = measured.chunks_exact(2).map(|round| round[0]).collect::<Vec<_>>();
-        assert!(first.contains(&CASE) && first.contains(&other), "always the same order");
-    }
-
-    #[test]
-    fn a_failing_case_is_a_result_and_the_others_go_on() {
-        let other = Case { batch: 4, ..CASE };
-        let too_long = Case { isl: 5_000, ..CASE };
-        let mut engine = ScriptedEngine::new(|case, _| {
-            if case.batch == 4 { Err(EngineError::Diverged) } else { Ok(timing(1.0)) }
-        });
-        let results =
-            go(&mut engine, &[CASE, other, too_long], &RunOptions::default(), &mut Log::default());
-        assert_eq!(results[0].status, Status::Ok);
-        assert_eq!(results[1].status, Status::Failed);
-        assert_eq!(
-            results[1].error.as_deref(),
-            Some("the output diverged: the logits hold NaN or infinity")
-        );
-        assert_eq!(results[2].status, Status::Failed);
-        assert!(results[2].samples.is_empty());
-    }
-
-    #[test]
-    fn stopping_keeps_what_was_measured() {
-        let other = Case { batch: 4, ..CASE };
-        let mut log = Log { stop_after: Some(9), ..Log::default() };
-        let mut engine = ScriptedEngine::steady(100.0, 10.0);
-        let results = go(&mut engine, &[CASE, other], &RunOptions::default(), &mut log);
-        assert_eq!(log.ended.len(), 2);
-        assert!(log.ended.iter().all(|(_, status)| *status == Status::Interrupted));
-        assert_eq!(results.iter().map(|r| r.samples.len()).sum::<usize>(), 9);
-    }
-
-    #[test]
-    fn prompts_differ_within_a_run_and_not_between_runs() {
-        let seeds = |seed| (0..4).map(|i| sample_seed(seed, &CASE, i)).collect::<Vec<_>>();
-        assert_eq!(seeds(1), seeds(1));
-        assert_ne!(seeds(1), seeds(2));
-        assert_ne!(seeds(1)[0], seeds(1)[1]);
-    }
-}
+mod tests;

@@ -19,6 +19,37 @@ pub struct ScriptedEngine {
     pace: f64,
 }
 
+/// What can happen to an engine that is no matter of its cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Every further case fails.
+    DeviceLost,
+    /// The engine panics.
+    Panic,
+    /// Memory is asked for until there is no more.
+    OutOfMemory,
+}
+
+impl Fault {
+    fn strike(self) -> EngineError {
+        match self {
+            Self::DeviceLost => {}
+            Self::Panic => panic!("a script said so"),
+            Self::OutOfMemory => hoard(),
+        }
+        EngineError::Scripted("the device is lost: a script said so".into())
+    }
+}
+
+/// Takes all address space that a limit leaves; without one it would be taken without end.
+fn hoard() {
+    let piece = 64 << 20;
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    while all.len() < 1 << 20 {
+        all.push(Vec::with_capacity(piece));
+    }
+}
+
 impl ScriptedEngine {
     /// Calls `script` for every sample.
     pub fn new(script: impl FnMut(&Case, u64) -> Result<Timing, EngineError> + 'static) -> Self {
@@ -66,6 +97,18 @@ impl ScriptedEngine {
     #[must_use]
     pub fn paced(self, pace: f64) -> Self {
         Self { pace, ..self }
+    }
+
+    /// Strikes at every sample behind the first `after`.
+    #[must_use]
+    pub fn with_fault(self, after: u32, fault: Fault) -> Self {
+        let (mut script, mut left) = (self.script, after);
+        let script: Script = Box::new(move |case, seed| {
+            let Some(fewer) = left.checked_sub(1) else { return Err(fault.strike()) };
+            left = fewer;
+            script(case, seed)
+        });
+        Self { script, ..self }
     }
 
     /// A machine of constant speed: `prefill_tps` and `decode_tps` tokens a second per sequence. It

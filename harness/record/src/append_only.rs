@@ -20,21 +20,28 @@ pub(crate) struct AppendOnly {
     path: PathBuf,
     file: File,
     empty: bool,
+    /// Bytes before the rows that were appended last.
+    before: u64,
 }
 
 impl AppendOnly {
     /// A file that must not be there yet.
     pub(crate) fn create(path: PathBuf) -> Result<Self, WriteError> {
         let file = OpenOptions::new().create_new(true).read(true).append(true).open(&path);
-        Ok(Self { file: file.map_err(|source| WriteError::io(&path, source))?, path, empty: true })
+        Ok(Self {
+            file: file.map_err(|source| WriteError::io(&path, source))?,
+            path,
+            empty: true,
+            before: 0,
+        })
     }
 
     /// A file that may be there, to be written behind what it holds.
     pub(crate) fn open(path: PathBuf) -> Result<Self, WriteError> {
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path);
         let file = file.map_err(|source| WriteError::io(&path, source))?;
-        let empty = file.metadata().map_err(|source| WriteError::io(&path, source))?.len() == 0;
-        Ok(Self { path, file, empty })
+        let before = file.metadata().map_err(|source| WriteError::io(&path, source))?.len();
+        Ok(Self { path, file, empty: before == 0, before })
     }
 
     /// A file with this text in place of what it held: it has the one or the other at any moment.
@@ -92,6 +99,14 @@ impl AppendOnly {
         Ok(bytes)
     }
 
+    /// Takes the rows that were appended last off again. Where that fails too, whoever reads the file
+    /// passes half-written rows over.
+    pub(crate) fn take_back(&mut self) {
+        if self.file.set_len(self.before).is_ok() {
+            self.empty = self.before == 0;
+        }
+    }
+
     /// Appends rows in one write, all or none; the header goes with the first row.
     pub(crate) fn append<T: Serialize>(
         &mut self,
@@ -101,11 +116,12 @@ impl AppendOnly {
         if text.is_empty() {
             return Ok(());
         }
-        let before = self.file.metadata().map(|file| file.len());
+        let length = self.file.metadata().map_err(|source| WriteError::io(&self.path, source))?;
+        self.before = length.len();
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(source) = written {
-            // Half a row is none. Where that fails too, whoever reads the file passes it over.
-            let _ = before.and_then(|bytes| self.file.set_len(bytes));
+            // Half a row is none.
+            self.take_back();
             return Err(WriteError::io(&self.path, source));
         }
         self.empty = false;

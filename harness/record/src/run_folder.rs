@@ -119,9 +119,7 @@ impl RunFolder {
         // The row of the sample vouches for its gaps, so they go first.
         let gaps: Vec<ItlRow> = itl_rows(of, sample).collect();
         gaps.iter().try_for_each(|gap| refuse(of.case_id, gap.unfit()))?;
-        self.itl.append(gaps)?;
-        self.raw.append([row])?;
-        self.stay()
+        self.append(gaps, vec![row])
     }
 
     /// Keeps requests that ended, and the gaps they carry, with one write per file.
@@ -144,8 +142,24 @@ impl RunFolder {
                 itl_s: *gap,
             })
         });
+        self.append(gaps, rows)
+    }
+
+    /// Appends samples whole, gaps first, or nothing of them.
+    fn append(
+        &mut self,
+        gaps: impl IntoIterator<Item = ItlRow>,
+        rows: Vec<RawRow>,
+    ) -> Result<(), WriteError> {
+        let mut gaps = gaps.into_iter().peekable();
+        let with_gaps = gaps.peek().is_some();
         self.itl.append(gaps)?;
-        self.raw.append(rows)?;
+        if let Err(error) = self.raw.append(rows) {
+            if with_gaps {
+                self.itl.take_back();
+            }
+            return Err(error);
+        }
         self.stay()
     }
 

@@ -53,10 +53,7 @@ fn a_folder_that_is_removed_is_written_again_and_the_run_is_told() {
     let mut run = begun(&path);
     fs::remove_dir_all(&path).unwrap();
     let error = run.write_sample(OF, &sample(1)).unwrap_err();
-    assert!(
-        matches!(&error, WriteError::Removed { again, .. } if *again == path),
-        "{error}"
-    );
+    assert!(matches!(&error, WriteError::Removed { again, .. } if *again == path), "{error}");
     assert!(error.to_string().contains("--resume"), "{error}");
     // The row that tells of it has a place again, and nothing that came before is missing.
     run.write_record(&record()).unwrap();

@@ -12,8 +12,9 @@ use crate::suite::{List, Plan, Shapes};
 use clap::{Args, ValueEnum};
 use freeweights_kernels::attention::KvType;
 use freeweights_kernels::isa::{Isa, UnknownIsa};
+use freeweights_measure::Fault;
 use freeweights_models::{ModelId, Quant};
-use freeweights_record::summary_text;
+use freeweights_record::{RunFolder, summary_text};
 use freeweights_report::{bench_report, tables};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -132,6 +133,9 @@ pub struct BenchArgs {
     /// Real seconds for each second that the scripted engine plays.
     #[arg(long, hide = true, default_value_t = 0.0)]
     pub scripted_pace: f64,
+    /// What befalls the scripted engine, and after how many samples.
+    #[arg(long, hide = true, value_parser = fault, value_name = "FAULT@SAMPLES")]
+    pub scripted_fault: Option<(Fault, u32)>,
     /// A server in place of a model.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -197,6 +201,18 @@ pub fn kv_type(name: &str) -> Result<KvType, String> {
         .ok_or_else(|| format!("use one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
+fn fault(text: &str) -> Result<(Fault, u32), String> {
+    let wrong = || "give lost@N, panic@N or memory@N".to_owned();
+    let (name, after) = text.split_once('@').ok_or_else(wrong)?;
+    let fault = match name {
+        "lost" => Fault::DeviceLost,
+        "panic" => Fault::Panic,
+        "memory" => Fault::OutOfMemory,
+        _ => return Err(wrong()),
+    };
+    Ok((fault, after.parse().map_err(|_| wrong())?))
+}
+
 fn positive_seconds(text: &str) -> Result<f64, String> {
     positive(text, "seconds", f64::MAX)
 }
@@ -257,16 +273,22 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     if args.server.url.is_some() {
         let served = serving::measure(args)?;
         print::data(&served_text(&served, args.format)?)?;
-        print::note(&format!("results: {}", served.folder.path().display()));
-        return Ok(served.exit);
+        return Ok(kept_in(&served.folder, served.broken.as_ref(), served.exit));
     }
     if args.dry_run {
         return dry_run::run(args);
     }
     let measured = measuring::measure(args)?;
     print::data(&report(&measured, args.format)?)?;
-    print::note(&format!("results: {}", measured.folder.path().display()));
-    Ok(measured.exit())
+    Ok(kept_in(&measured.folder, measured.broken.as_ref(), measured.exit()))
+}
+
+/// Tells where the results are, and what kept the rest from being there.
+pub fn kept_in(folder: &RunFolder, broken: Option<&anyhow::Error>, exit: Exit) -> Exit {
+    print::note(&format!("results: {}", folder.path().display()));
+    let Some(error) = broken else { return exit };
+    print::complain(&format!("error: the run ended early: {error:#}"));
+    Exit::SomeFailed
 }
 
 /// What was seen of a server, in the format asked for.

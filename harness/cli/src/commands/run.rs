@@ -37,6 +37,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let prices = args.terms.prices.catalogue()?;
     let measured = measuring::measure(&args.bench)?;
     let format = args.bench.format;
+    if measured.broken.is_some() {
+        print::data(&bench::report(&measured, format)?)?;
+        return Ok(bench::kept_in(&measured.folder, measured.broken.as_ref(), Exit::SomeFailed));
+    }
     if !measured.records.iter().any(|record| record.status == Status::Ok) {
         print::data(&bench::report(&measured, format)?)?;
         print::complain("nothing was measured to the end, so there is nothing to cost");
@@ -47,9 +51,6 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let contents =
         Contents::of(std::slice::from_ref(&folder), &Reading::default(), &scenario, &prices)?;
     let (assessments, costed) = (&contents.assessments, contents.costed);
-    let json = serde_json::to_string_pretty(assessments)?;
-    measured.folder.write_file("assessment.json", &format!("{json}\n"))?;
-    measured.folder.write_file("report.html", &contents.html()?)?;
     let text = match format {
         OutputFormat::Csv => summary_text(&measured.records)?,
         format => run_report(
@@ -62,6 +63,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         )?,
     };
     print::data(&text)?;
+    // The figures are shown by now: a disk that is full keeps nobody from them.
+    let json = serde_json::to_string_pretty(assessments)?;
+    let written = measured.folder.write_file("assessment.json", &format!("{json}\n"));
+    let written = written.and(measured.folder.write_file("report.html", &contents.html()?));
+    if let Err(error) = written {
+        return Ok(bench::kept_in(&measured.folder, Some(&error.into()), Exit::SomeFailed));
+    }
     print::note(&format!("results: {}", folder.display()));
     print::note(&format!("report: {}", folder.join("report.html").display()));
     Ok(if costed == Exit::Good { measured.exit() } else { costed })

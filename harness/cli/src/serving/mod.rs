@@ -33,6 +33,8 @@ pub struct Served {
     pub folder: RunFolder,
     /// How the process ends.
     pub exit: Exit,
+    /// What ended the run before all was measured: results that could not be written any more.
+    pub broken: Option<anyhow::Error>,
 }
 
 /// Measures a server as the arguments say.
@@ -88,6 +90,7 @@ pub fn measure(args: &BenchArgs) -> anyhow::Result<Served> {
         origin: None,
         cases: 0,
         lone: 0,
+        broken: None,
     };
     let found = if let Some(base) = base {
         searching::search(&mut session, base)?

@@ -59,7 +59,9 @@ pub fn search(session: &mut Session<'_>, base: &Load) -> anyhow::Result<Exit> {
             break;
         }
         let done = session.run(&base.at(load), true)?;
-        if done.why == WhyEnded::Interrupted && done.totals.measured() == 0 {
+        if session.broken.is_some()
+            || (done.why == WhyEnded::Interrupted && done.totals.measured() == 0)
+        {
             interrupted = true;
             break;
         }
@@ -98,7 +100,9 @@ pub fn search(session: &mut Session<'_>, base: &Load) -> anyhow::Result<Exit> {
         "steps": steps,
     });
     let folder = session.folder.as_ref().context("the folder of the run is gone")?;
-    folder.write_file("search.json", &format!("{}\n", serde_json::to_string_pretty(&document)?))?;
+    let text = format!("{}\n", serde_json::to_string_pretty(&document)?);
+    let written = folder.write_file("search.json", &text);
+    session.broken = session.broken.take().or(written.err());
     let unit = if open { "requests/s" } else { "requests in flight" };
     Ok(match (best, missed) {
         (Some((load, verdict)), missed) => {

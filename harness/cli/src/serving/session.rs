@@ -17,7 +17,7 @@ use freeweights_models::TextTokenizer;
 use freeweights_record::requests::{Distribution, RequestOf, RequestTotals};
 use freeweights_record::stats::Percentile;
 use freeweights_record::units::{Fraction, Seconds, Tokens, TokensPerRequest};
-use freeweights_record::{Host, Record, RunFolder, Status};
+use freeweights_record::{Host, Record, RunFolder, Status, WriteError};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub struct Session<'a> {
     pub cases: u64,
     /// Lone requests sent.
     pub lone: u32,
+    /// What keeps anything more from being written.
+    pub broken: Option<WriteError>,
 }
 
 /// What a case left to decide by.
@@ -105,14 +107,22 @@ impl Session<'_> {
         about::fill(&mut record, &totals, seed, &found);
         let folder = self.folder.insert(folder);
         judge(&mut record, &totals, &end);
-        if let Some(error) = error {
-            return Err(error).context("requests could not be kept");
+        self.broken = error;
+        if let Some(error) = &self.broken {
+            // Its figures hold requests that are not on the disk.
+            record.status = Status::Interrupted;
+            record.error = Some(format!("requests could not be kept: {error}").into());
         }
         if keep_record {
-            folder.write_record(&record)?;
+            let written = folder.write_record(&record);
+            self.broken = self.broken.take().or(written.err());
         }
         tell(&record, load, gaps_left_out);
         self.records.push(record);
+        if self.broken.is_some() {
+            let (why, longest_pause) = (WhyEnded::Interrupted, Seconds::new(0.0));
+            return Ok(CaseDone { totals, why, longest_pause });
+        }
         let longest_pause = lag.max().unwrap_or(Seconds::new(0.0));
         Ok(CaseDone { totals, why: end.why, longest_pause })
     }
@@ -241,7 +251,8 @@ impl Session<'_> {
             (_, true) => found,
             (exit, false) => exit,
         };
-        Ok(Served { records: self.records, folder, exit })
+        let broken = self.broken.map(anyhow::Error::new);
+        Ok(Served { records: self.records, folder, exit, broken })
     }
 }
 
