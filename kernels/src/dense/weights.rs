@@ -146,6 +146,7 @@ impl DenseMatrix {
     }
 
     /// The weights of a panel.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn panel(&self, panel: usize) -> &[Line] {
         let lines = PANEL * self.columns * self.float.bytes() / LINE;
         &self.memory.lines()[panel * lines..][..lines]
