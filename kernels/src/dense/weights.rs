@@ -8,7 +8,9 @@ use super::float::Float;
 use super::panel::{BLOCK, DensePanelMut, place};
 use super::rows::FEWEST_FOR_TILES;
 use crate::isa::Isa;
-use crate::matrix::lines::{AlignedBytes, LINE, Line};
+use crate::matrix::lines::AlignedBytes;
+#[cfg(target_arch = "x86_64")]
+use crate::matrix::lines::{LINE, Line};
 use crate::matrix::{PANEL, PackError};
 
 /// A floating-point matrix, repacked at load.

@@ -2,7 +2,9 @@
 //!
 //! Not here: how weights are quantised; files bring them so.
 
-use std::ops::{BitOr, Range};
+use std::ops::BitOr;
+#[cfg(target_arch = "x86_64")]
+use std::ops::Range;
 
 use super::bf16::{self, Bf16Block};
 use super::formats::BLOCK;
