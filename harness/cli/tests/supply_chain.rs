@@ -114,7 +114,7 @@ fn every_advisory_that_is_ignored_has_a_reason() {
     let rules: toml::Table = read(".deny.toml");
     for ignored in rules["advisories"]["ignore"].as_array().unwrap() {
         let reason = ignored.get("reason").and_then(toml::Value::as_str).unwrap_or_default();
-        assert!(reason.split_whitespace().count() >= 3, "{ignored:?}: say why");
+        assert!(reason.split_whitespace().count() >= 3, "{ignored}: say why");
     }
 }
 
