@@ -2,6 +2,7 @@
 
 use super::ink::Ink;
 use crate::error::ReportError;
+use crate::visible::visible;
 use minijinja::HtmlEscape;
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -200,12 +201,13 @@ impl Canvas<'_> {
         let font = if look.bold { font.style(FontStyle::Bold) } else { font };
         let ink = look.ink.rgb();
         let style = TextStyle::from(font).color(&ink).pos(Pos::new(across, VPos::Center));
-        self.area.draw_text(text, &style, at).map_err(drawing)
+        // A drawing with a control character is no XML.
+        self.area.draw_text(&visible(text), &style, at).map_err(drawing)
     }
 
     /// What a pointer tells that rests here.
     pub(crate) fn mark(&mut self, at: Point, told: impl Into<String>) {
-        self.marks.push((at, told.into()));
+        self.marks.push((at, visible(&told.into()).into_owned()));
     }
 }
 
