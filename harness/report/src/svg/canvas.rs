@@ -63,7 +63,8 @@ impl Drawing {
     #[must_use]
     pub fn file(&self, title: &str, about: &str) -> String {
         let (width, height) = self.size;
-        let (title, about) = (HtmlEscape(title), HtmlEscape(about));
+        let (title, about) = (visible(title), visible(about));
+        let (title, about) = (HtmlEscape(&title), HtmlEscape(&about));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{title}</title><desc>{about}</desc><rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>{}</svg>\n",
             self.body
