@@ -6,7 +6,7 @@ use super::cache::{KvCache, KvType};
 use super::layout::VALUES;
 
 /// Keys and values of some sequences up to a position, as the cache had them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvCopy {
     kind: KvType,
     layers: usize,
