@@ -32,9 +32,8 @@ static CODES: LazyLock<[PackedMatrix; 2]> = LazyLock::new(|| {
 
 /// The same of numbers.
 static NUMBERS: LazyLock<DenseMatrix> = LazyLock::new(|| {
-    let ones = (0..COLUMNS).flat_map(|row| {
-        (0..COLUMNS).map(move |column| if row == column { 1.0_f32 } else { 0.0 })
-    });
+    let ones = (0..COLUMNS)
+        .flat_map(|row| (0..COLUMNS).map(move |column| if row == column { 1.0_f32 } else { 0.0 }));
     let bytes: Vec<u8> = ones.flat_map(f32::to_le_bytes).collect();
     DenseMatrix::pack(&bytes, Float::F32, COLUMNS, COLUMNS).expect("whole blocks")
 });

@@ -171,10 +171,8 @@ impl Case {
 
     fn attend(&self, isa: Isa, random: &mut Random) -> (Vec<f32>, bool) {
         let mut out = empty(random, self.queries.get().len());
-        let output = AttentionOutput {
-            values: out.get_mut().as_mut_ptr(),
-            row_stride: self.row_stride,
-        };
+        let output =
+            AttentionOutput { values: out.get_mut().as_mut_ptr(), row_stride: self.row_stride };
         let mut scratch = AttentionScratch::new(self.head_dim, self.group);
         let (layer, sequence, head) = self.place;
         let (queries, scoring) = (self.queries(), self.scoring());
@@ -182,9 +180,7 @@ impl Case {
         // queries are, in memory of its own.
         unsafe {
             let cache = &self.cache;
-            attend(
-                isa, cache, layer, sequence, head, &queries, &scoring, &mut scratch, &output,
-            );
+            attend(isa, cache, layer, sequence, head, &queries, &scoring, &mut scratch, &output);
         }
         // What lies between rows stays as it was.
         let untouched = f32::from_bits(0x7fc0_beef).to_bits();

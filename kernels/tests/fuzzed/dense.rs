@@ -31,12 +31,13 @@ fn weights(random: &mut Random, float: Float, count: usize) -> (Vec<u8>, Vec<f32
 /// As many roundings in f32 as there are columns, each at most 2^-24 of all terms together.
 pub fn product(random: &mut Random, tally: &mut Tally) {
     let float = random.one_of(&Float::ALL);
-    let columns = 32 * match random.below(16) {
-        // Batches beyond what passes a panel at once, and columns beyond a chunk.
-        0 => random.between(100, 140),
-        1 | 2 => random.between(12, 40),
-        _ => random.size(1, 12),
-    };
+    let columns = 32
+        * match random.below(16) {
+            // Batches beyond what passes a panel at once, and columns beyond a chunk.
+            0 => random.between(100, 140),
+            1 | 2 => random.between(12, 40),
+            _ => random.size(1, 12),
+        };
     let batch = if columns > 3000 { random.between(1, 45) } else { random.size(1, 40) };
     let rows = random.size(0, 70).min((4 * MOST / columns / batch).max(1));
     let batch = batch.min((4 * MOST / columns / rows.max(1)).max(1));
@@ -62,7 +63,9 @@ pub fn product(random: &mut Random, tally: &mut Tally) {
         pairs.map(|(value, weight)| (f64::from(*value) * f64::from(*weight)).abs()).sum()
     };
     let relative = (columns as f64 + 4.0) / 16_777_216.0;
-    let allowed = |b: usize, r: usize| relative * terms(b, r) + columns as f64 * 1.5e-45;
+    let allowed = |b: usize, r: usize, before: f64| {
+        relative * (terms(b, r) + before) + columns as f64 * 1.5e-45
+    };
     let slow = run(random, Isa::Reference, Rows::F32(values.get()));
     for isa in sets() {
         if weights.wants_bf16(isa, place.batch.len()) {
@@ -103,9 +106,9 @@ fn tiles(
             row.clone()
         })
         .collect();
-    let allowed = |b: usize, r: usize| {
+    let allowed = |b: usize, r: usize, before: f64| {
         let pairs = values[b * columns..][..columns].iter().zip(&sizes[r]);
-        let (mut terms, mut lost) = (0.0, 0.0);
+        let (mut terms, mut lost) = (before, 0.0);
         for (value, weight) in pairs {
             let (value, weight) = (f64::from(*value).abs(), f64::from(*weight).abs());
             terms += value * weight;

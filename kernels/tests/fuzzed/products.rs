@@ -52,14 +52,15 @@ impl Place {
         Filled { is_intact: values.is_intact(), values: values.get().to_vec() }
     }
 
-    /// Compares with the twin; `allowed` is asked for a row of activations and one of the weights.
+    /// Compares with the twin; `allowed` is asked for a row of activations and one of the weights, and
+    /// of what size a number was there that the output is added to.
     pub fn judge(
         &self,
         (kernel, isa): (&str, Isa),
         tally: &mut Tally,
         fast: &Filled,
         slow: &Filled,
-        allowed: impl Fn(usize, usize) -> f64,
+        allowed: impl Fn(usize, usize, f64) -> f64,
     ) {
         let mut worst = if fast.is_intact && slow.is_intact { 0.0 } else { f64::INFINITY };
         let mut place = (0, 0);
@@ -69,8 +70,7 @@ impl Place {
             let (b, r) = (at / self.stride, at % self.stride);
             let ratio = if r < width {
                 let before = if self.adding { f64::from(self.before[at]).abs() } else { 0.0 };
-                let allowed = allowed(self.batch.start + b, first + r) + before * 2.4e-7;
-                ratio(*fast, *slow, allowed)
+                ratio(*fast, *slow, allowed(self.batch.start + b, first + r, before))
             } else if fast.to_bits() == self.before[at].to_bits() {
                 0.0
             } else {

@@ -71,7 +71,9 @@ pub fn product(random: &mut Random, tally: &mut Tally) {
         let fast = run(random, isa, &activations);
         // Matrix tiles round weights and activations to bf16, where the twin's are in eight bits.
         let relative = if forms.bf16 { 1.0 / 64.0 } else { (blocks as f64 + 4.0) * 1.2e-7 };
-        let allowed = |b: usize, r: usize| relative * terms(b, r) + (blocks + 1) as f64 * 3e-39;
+        let allowed = |b: usize, r: usize, before: f64| {
+            relative * (terms(b, r) + before) + (blocks + 1) as f64 * 3e-39
+        };
         place.judge((&kernel, isa), tally, &fast, &slow, allowed);
     }
 }

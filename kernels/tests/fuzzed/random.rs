@@ -44,7 +44,7 @@ impl Random {
         let size = match self.below(4) {
             0 => self.between(least, most),
             1 => self.between(least, most).min(self.between(least, most)),
-            2 => self.between(least, most.min(8)),
+            2 => self.between(least, most.min(8).max(least)),
             _ => (self.one_of(&EDGES) + 1).saturating_sub(self.between(0, 2)),
         };
         size.clamp(least, most)

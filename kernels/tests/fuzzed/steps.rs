@@ -72,7 +72,8 @@ pub fn rope(random: &mut Random, tally: &mut Tally) {
         table.rotate(isa, position, turned.get_mut());
         let allowed = |at: usize| {
             let pair = (at % half.max(1), at % half.max(1) + half);
-            let size = f64::from(head[pair.0]).abs() + f64::from(head[pair.1.min(head_dim - 1)]).abs();
+            let size =
+                f64::from(head[pair.0]).abs() + f64::from(head[pair.1.min(head_dim - 1)]).abs();
             4.0 * ROUNDING * f64::from(magnitude) * size + 4.0 * LEAST
         };
         let (mut ratio, at) = worst(turned.get(), &slow, allowed);
@@ -128,7 +129,10 @@ pub fn gate(random: &mut Random, tally: &mut Tally) {
         }
         tally.judge(name, isa, ratio, || {
             let (gate, up, out) = (gate.get().get(at), up.get().get(at), out.get().get(at));
-            format!("{activation:?} of {length}, at {at}: {gate:?}, {up:?} gives {out:?}, {:?}", slow.get(at))
+            format!(
+                "{activation:?} of {length}, at {at}: {gate:?}, {up:?} gives {out:?}, {:?}",
+                slow.get(at)
+            )
         });
     }
 }

@@ -55,7 +55,8 @@ impl Tally {
         }
         of.mismatches += 1;
         let seed = self.seed;
-        let text = format!("FUZZ_ONE={seed:#x}: {kernel}, {isa}: {ratio:.3e} of the bound; {}", what());
+        let text =
+            format!("FUZZ_ONE={seed:#x}: {kernel}, {isa}: {ratio:.3e} of the bound; {}", what());
         self.failures.push(text);
     }
 
@@ -90,7 +91,12 @@ impl Tally {
         for failure in &self.failures {
             let _ = writeln!(text, "{failure}");
         }
-        assert!(self.failures.is_empty(), "{} of {} cases:\n{text}", self.failures.len(), self.cases);
+        assert!(
+            self.failures.is_empty(),
+            "{} of {} cases:\n{text}",
+            self.failures.len(),
+            self.cases
+        );
         assert!(self.cases > 0, "nothing was drawn");
     }
 }
@@ -105,7 +111,9 @@ pub fn ratio(fast: f32, slow: f32, allowed: f64) -> f64 {
     if slow.is_nan() || fast.is_nan() {
         return f64::INFINITY;
     }
-    if slow.abs() > LARGE && fast.abs() > LARGE && slow.signum().to_bits() == fast.signum().to_bits()
+    if slow.abs() > LARGE
+        && fast.abs() > LARGE
+        && slow.signum().to_bits() == fast.signum().to_bits()
     {
         return 0.0;
     }
@@ -114,11 +122,7 @@ pub fn ratio(fast: f32, slow: f32, allowed: f64) -> f64 {
 }
 
 /// The worst of some numbers, with its place.
-pub fn worst(
-    fast: &[f32],
-    slow: &[f32],
-    mut allowed: impl FnMut(usize) -> f64,
-) -> (f64, usize) {
+pub fn worst(fast: &[f32], slow: &[f32], mut allowed: impl FnMut(usize) -> f64) -> (f64, usize) {
     assert_eq!(fast.len(), slow.len(), "numbers of both");
     let mut worst = (0.0, 0);
     for (at, (fast, slow)) in fast.iter().zip(slow).enumerate() {

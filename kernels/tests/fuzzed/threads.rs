@@ -14,14 +14,12 @@ use crate::placed::empty;
 use crate::random::Random;
 use crate::tally::{Tally, same};
 
-static POOLS: LazyLock<Vec<Pool>> = LazyLock::new(|| {
-    (1..=5).filter_map(NonZeroUsize::new).map(Pool::new).collect()
-});
+static POOLS: LazyLock<Vec<Pool>> =
+    LazyLock::new(|| (1..=5).filter_map(NonZeroUsize::new).map(Pool::new).collect());
 
 pub fn product(random: &mut Random, tally: &mut Tally) {
     let format = random.one_of(&[Format::Q4_0, Format::Q8_0]);
-    let (rows, columns, batch) =
-        (random.size(1, 200), 32 * random.size(1, 4), random.size(1, 3));
+    let (rows, columns, batch) = (random.size(1, 200), 32 * random.size(1, 4), random.size(1, 3));
     let stored = stored(random, format, rows, columns);
     let weights = PackedMatrix::pack(&stored.bytes, format, rows, columns).expect("whole blocks");
     let values = random.numbers(batch * columns, 20);
