@@ -80,6 +80,13 @@ impl Random {
                 _ => [0.0, -0.0, 0.0, 1.0][self.between(0, 3)],
             });
         }
+        // Blocks of different sizes, so that one cannot pass for its neighbour.
+        if self.once_in(3) {
+            for block in numbers.chunks_mut(32) {
+                let factor = self.one_of(&[1.0, 0.5, 1.0 / 16.0, 1.0 / 256.0]);
+                block.iter_mut().for_each(|number| *number *= factor);
+            }
+        }
         numbers
     }
 
