@@ -145,10 +145,7 @@ impl Activations {
     /// If they are more than any memory holds.
     pub fn reserve(&mut self, forms: Forms, rows: usize, columns: usize) {
         let blocks = columns.div_ceil(BLOCK);
-        let bytes = |factors: &[usize]| {
-            let bytes = bytes_of(factors);
-            bytes.unwrap_or_else(|| panic!("{rows} x {columns} activations: beyond all memory"))
-        };
+        let bytes = |factors: &[usize]| bytes_of(factors).expect("activations that memory holds");
         if forms.int8 {
             self.codes.grow(bytes(&[rows, blocks, BLOCK]));
             self.scales.grow(bytes(&[rows, blocks, size_of::<f32>()]));

@@ -258,7 +258,7 @@ pub fn in_parts(random: &mut Random, tally: &mut Tally) {
         merge_parts(isa, head_dim, group, m, s, v, sinks, out.get_mut());
         let allowed = case.allowed(isa);
         let (mut ratio, at) = worst(out.get(), &slow, |at| allowed[at / head_dim]);
-        if ![&maxima, &sums, &values, &out].into_iter().all(|placed| placed.is_intact()) {
+        if ![&maxima, &sums, &values, &out].into_iter().all(Placed::is_intact) {
             ratio = f64::INFINITY;
         }
         tally.judge(&format!("attend_part_{}", case.kind), isa, ratio, || {

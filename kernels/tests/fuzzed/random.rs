@@ -26,7 +26,8 @@ impl Random {
 
     /// From `least` to `most`.
     pub fn between(&mut self, least: usize, most: usize) -> usize {
-        least + self.below((most - least + 1) as u64) as usize
+        let drawn = self.below((most - least + 1) as u64);
+        least + usize::try_from(drawn).expect("no more than a usize was asked for")
     }
 
     /// Once in `times`.
@@ -56,6 +57,7 @@ impl Random {
         let exponent = least + (bits >> 40) as i32 % (most - least + 1);
         // Below -126 the fraction loses bits: a subnormal number.
         let magnitude = f64::from(1.0 + (bits & 0x7f_ffff) as f32 / 8_388_608.0);
+        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
         let magnitude = (magnitude * 2.0_f64.powi(exponent)) as f32;
         if bits >> 63 == 0 { magnitude } else { -magnitude }
     }
@@ -84,7 +86,9 @@ impl Random {
         if self.once_in(3) {
             for block in numbers.chunks_mut(32) {
                 let factor = self.one_of(&[1.0, 0.5, 1.0 / 16.0, 1.0 / 256.0]);
-                block.iter_mut().for_each(|number| *number *= factor);
+                for number in block {
+                    *number *= factor;
+                }
             }
         }
         numbers
@@ -92,7 +96,7 @@ impl Random {
 
     /// Any bits, infinities and what is no number among them.
     pub fn any_numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| f32::from_bits(self.bits() as u32)).collect()
+        (0..count).map(|_| f32::from_bits((self.bits() >> 32) as u32)).collect()
     }
 }
 
