@@ -28,11 +28,12 @@ pub fn product(random: &mut Random, tally: &mut Tally) {
         let mut activations = Activations::new();
         let forms = weights.forms(isa, batch) | Forms::default();
         activations.fill(isa, forms, &values, columns);
-        let mut alone = vec![0.0; batch * rows];
-        multiply(isa, &weights, &activations, &mut alone);
+        let mut alone = empty(random, batch * rows);
+        multiply(isa, &weights, &activations, alone.get_mut());
         let mut together = empty(random, batch * rows);
         multiply_on(pool, isa, &weights, &activations, together.get_mut());
-        let ratio = if together.is_intact() { same(together.get(), &alone) } else { f64::INFINITY };
+        let intact = alone.is_intact() && together.is_intact();
+        let ratio = if intact { same(together.get(), alone.get()) } else { f64::INFINITY };
         tally.judge("product_on_threads", isa, ratio, || {
             format!("{format}, {rows} x {columns}, batch {batch}, {} threads", pool.threads())
         });
