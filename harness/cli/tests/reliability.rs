@@ -1,5 +1,5 @@
-//! The tables of what was fuzzed and of what was made to fail are current, and whatever they name is
-//! there.
+//! The tables of what was fuzzed, compared, sanitized and made to fail are current, and whatever they
+//! name is there.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,27 @@ fn fuzzed() -> BTreeMap<String, Fuzzed> {
     all
 }
 
+/// What all runs of one kernel on one instruction set come to.
+#[derive(Default)]
+struct Compared {
+    cases: u64,
+    /// The largest error, as a part of what is allowed.
+    worst: f64,
+    mismatches: u64,
+}
+
+fn compared() -> BTreeMap<(String, String), Compared> {
+    let columns = ["kernel", "isa", "cases", "worst", "mismatches", "seconds", "commit"];
+    let mut all: BTreeMap<(String, String), Compared> = BTreeMap::new();
+    for row in rows("simd.csv", &columns) {
+        let kernel = all.entry((row[0].clone(), row[1].clone())).or_default();
+        kernel.cases += row[2].parse::<u64>().unwrap();
+        kernel.worst = kernel.worst.max(row[3].parse().unwrap());
+        kernel.mismatches += row[4].parse::<u64>().unwrap();
+    }
+    all
+}
+
 /// The targets that there are.
 fn targets() -> BTreeSet<String> {
     let text = std::fs::read_to_string(root().join("harness/fuzz/Cargo.toml")).unwrap();
@@ -77,10 +98,35 @@ flow that the target reached, libraries included.
 |---|---:|---:|---:|---:|
 ";
 
+const COMPARED: &str = "
+## SIMD against the reference
+
+Every fast path against its slow twin, over drawn shapes, alignments, values and windows, with
+marks around every slice that nothing may touch. A case is one drawn input through one kernel on one
+instruction set; the error is the largest of any number, as a part of what rounding allows that
+number. Where 0 is allowed every bit must be the same. `scripts/simd-fuzz CASES` adds to the table;
+matrix tiles (AMX) have rows only where a CPU with them ran it, and kernels for GPUs have tests of
+their own.
+
+| kernel | instructions | cases | worst error / bound | mismatches |
+|---|---|---:|---:|---:|
+";
+
+const SANITIZED: &str = "
+## Sanitizers
+
+What `scripts/sanitize` ran: tests under a sanitizer of the compiler, with the fuzz above in memory
+that ends where its slices end, and the plain Rust of the kernels under Miri. Assembly (matrix
+tiles) is not seen by any of them, and Miri runs the reference in place of vectors.
+
+| what | sanitizer | tests | findings |
+|---|---|---:|---:|
+";
+
 const FOUND: &str = "
 ## Found and fixed
 
-By fuzzing, by the hostile files below, and by reading the parsers for both. Each is a test now;
+By fuzzing, by the hostile files below, and by reading parsers and unsafe code. Each is a test now;
 a crash above may be the same find many times.
 
 | where | what | test |
@@ -108,6 +154,19 @@ fn page() -> String {
     let crashes: u64 = all.values().map(|fuzzed| fuzzed.crashes).sum();
     let (minutes, executions) = (seconds as f64 / 60.0, grouped(executions));
     writeln!(page, "| **together** | {minutes:.1} | {executions} | | {crashes} |").unwrap();
+    page.push_str(COMPARED);
+    let all = compared();
+    for ((kernel, isa), Compared { cases, worst, mismatches }) in &all {
+        let cases = grouped(*cases);
+        writeln!(page, "| {kernel} | {isa} | {cases} | {worst:.2} | {mismatches} |").unwrap();
+    }
+    let cases = grouped(all.values().map(|kernel| kernel.cases).sum());
+    let mismatches: u64 = all.values().map(|kernel| kernel.mismatches).sum();
+    writeln!(page, "| **together** | | {cases} | | {mismatches} |").unwrap();
+    page.push_str(SANITIZED);
+    for row in rows("sanitizers.csv", &["what", "sanitizer", "tests", "findings", "commit"]) {
+        writeln!(page, "| {} | {} | {} | {} |", row[0], row[1], row[2], row[3]).unwrap();
+    }
     page.push_str(FOUND);
     for row in rows("finds.csv", &["where", "find", "test"]) {
         writeln!(page, "| {} | {} | `{}` |", row[0], row[1], row[2]).unwrap();

@@ -116,7 +116,12 @@ fn open(library: &Path) -> Result<Launch, NoCompiler> {
             dlsym(opened, c"emulated_launch".as_ptr())
         };
         if found.is_null() {
-            let reason = CStr::from_ptr(dlerror()).to_string_lossy().into_owned();
+            let error = dlerror();
+            let reason = if error.is_null() {
+                "the library lacks its function".into()
+            } else {
+                CStr::from_ptr(error).to_string_lossy().into_owned()
+            };
             return Err(NoCompiler::refused(reason));
         }
         Ok(std::mem::transmute::<*mut c_void, Launch>(found))
