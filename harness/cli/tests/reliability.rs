@@ -92,7 +92,8 @@ Every parser of a file or an answer that comes from elsewhere, with libFuzzer: n
 it busy for 20 seconds; and what is read well must come back as it was where it can be written.
 `scripts/fuzz SECONDS TARGET..` goes on where the last run stopped and adds to the table; the
 seeds are files of other tools, published runs and small models. Edges are those of the control
-flow that the target reached, libraries included.
+flow that the target reached, libraries included. Minutes are those of the clock, on a machine that
+does other work as well.
 
 | target | minutes | executions | edges | crashes |
 |---|---:|---:|---:|---:|
@@ -140,6 +141,65 @@ const FAULTS: &str = "
 |---|---|---|
 ";
 
+const LASTED: &str = "
+## Long runs
+
+One process that measures all the while, looked at every ten seconds by `scripts/soak MINUTES`: means
+of the first and the last quarter. A run keeps every sample in memory until its case ends, so memory
+grows by those and by nothing else. `load` is the machine's: where other programs run, samples a
+minute are theirs too.
+
+| what | minutes | samples | memory, MiB | open files | samples a minute | decode, last over first | load |
+|---|---:|---:|---:|---:|---:|---:|---:|
+";
+
+const MANY: &str = "
+## Very many records
+
+`scripts/many-records`: a summary.csv of that many rows through the commands that read one, with the
+peak of resident memory.
+
+| command | records | seconds | peak, MiB | written, bytes |
+|---|---:|---:|---:|---:|
+";
+
+/// Long runs, and many records.
+fn endurance(page: &mut String) {
+    page.push_str(LASTED);
+    let columns = [
+        "what",
+        "minutes",
+        "samples",
+        "rss_first_mib",
+        "rss_last_mib",
+        "files_first",
+        "files_last",
+        "samples_per_min_first",
+        "samples_per_min_last",
+        "decode_last_over_first",
+        "load_mean",
+        "commit",
+    ];
+    for row in rows("soak.csv", &columns) {
+        let change = |from: usize| format!("{} to {}", row[from], row[from + 1]);
+        let (memory, files, pace) = (change(3), change(5), change(7));
+        let (samples, what) = (grouped(row[2].parse().unwrap()), &row[0]);
+        writeln!(
+            page,
+            "| {what} | {} | {samples} | {memory} | {files} | {pace} | {} | {} |",
+            row[1], row[9], row[10]
+        )
+        .unwrap();
+    }
+    page.push_str(MANY);
+    let columns = ["command", "records", "seconds", "peak_mib", "written_bytes", "exit", "commit"];
+    for row in rows("many.csv", &columns) {
+        let number = |at: usize| grouped(row[at].parse().unwrap());
+        let (records, peak, written) = (number(1), number(3), number(4));
+        writeln!(page, "| {} | {records} | {} | {peak} | {written} |", row[0], row[2]).unwrap();
+    }
+}
+
 fn page() -> String {
     let mut page = HEAD.to_owned();
     let all = fuzzed();
@@ -167,6 +227,7 @@ fn page() -> String {
     for row in rows("sanitizers.csv", &["what", "sanitizer", "tests", "findings", "commit"]) {
         writeln!(page, "| {} | {} | {} | {} |", row[0], row[1], row[2], row[3]).unwrap();
     }
+    endurance(&mut page);
     page.push_str(FOUND);
     for row in rows("finds.csv", &["where", "find", "test"]) {
         writeln!(page, "| {} | {} | `{}` |", row[0], row[1], row[2]).unwrap();
