@@ -105,9 +105,9 @@ const COMPARED: &str = "
 Every fast path against its slow twin, over drawn shapes, alignments, values and windows, with
 marks around every slice that nothing may touch. A case is one drawn input through one kernel on one
 instruction set; the error is the largest of any number, as a part of what rounding allows that
-number. Where 0 is allowed every bit must be the same. `scripts/simd-fuzz CASES` adds to the table;
-matrix tiles (AMX) have rows only where a CPU with them ran it, and kernels for GPUs have tests of
-their own.
+number. Activations, caches, merging and threads must give the same bits. `scripts/simd-fuzz CASES`
+adds to the table; matrix tiles (AMX) have rows only if a CPU with them ran it, and kernels for GPUs
+have tests of their own.
 
 | kernel | instructions | cases | worst error / bound | mismatches |
 |---|---|---:|---:|---:|
@@ -117,8 +117,8 @@ const SANITIZED: &str = "
 ## Sanitizers
 
 What `scripts/sanitize` ran: tests under a sanitizer of the compiler, with the fuzz above in memory
-that ends where its slices end, and the plain Rust of the kernels under Miri. Assembly (matrix
-tiles) is not seen by any of them, and Miri runs the reference in place of vectors.
+that ends where its slices end, and the threads of the kernels under ThreadSanitizer, with a standard
+library built for it, and under Miri. None of them sees into assembly (matrix tiles).
 
 | what | sanitizer | tests | findings |
 |---|---|---:|---:|
