@@ -11,7 +11,9 @@ use super::gpu::{
 };
 use crate::matrix::bf16::round_to_bf16;
 use crate::matrix::dequantise;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+#[cfg(unix)]
+use std::ffi::CStr;
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;

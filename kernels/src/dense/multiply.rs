@@ -103,7 +103,6 @@ pub unsafe fn multiply_rows(
     if rows.is_empty() {
         return;
     }
-    let columns = weights.columns();
     // SAFETY: the CPU was asked for the set, the shapes agree, and the caller vouches for the
     // panels being ours alone.
     unsafe {
@@ -114,12 +113,12 @@ pub unsafe fn multiply_rows(
             }
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx512 | Isa::Amx, Rows::F32(values)) => {
-                let values = &values[rows.start * columns..rows.end * columns];
+                let values = &values[rows.start * weights.columns()..rows.end * weights.columns()];
                 super::avx512::panels(weights, values, rows.start, panels, output);
             }
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx2, Rows::F32(values)) => {
-                let values = &values[rows.start * columns..rows.end * columns];
+                let values = &values[rows.start * weights.columns()..rows.end * weights.columns()];
                 for panel in panels {
                     super::avx2::panel(weights, values, &rows, panel, output);
                 }

@@ -8,7 +8,9 @@ use super::float::Float;
 use super::panel::{BLOCK, DensePanelMut, place};
 use super::rows::FEWEST_FOR_TILES;
 use crate::isa::Isa;
-use crate::matrix::lines::{AlignedBytes, LINE, Line, bytes_of};
+use crate::matrix::lines::{AlignedBytes, bytes_of};
+#[cfg(target_arch = "x86_64")]
+use crate::matrix::lines::{LINE, Line};
 use crate::matrix::{PANEL, PackError};
 
 /// A floating-point matrix, repacked at load.
@@ -148,6 +150,7 @@ impl DenseMatrix {
     }
 
     /// The weights of a panel.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn panel(&self, panel: usize) -> &[Line] {
         let lines = PANEL * self.columns * self.float.bytes() / LINE;
         &self.memory.lines()[panel * lines..][..lines]

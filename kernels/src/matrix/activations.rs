@@ -2,7 +2,9 @@
 //!
 //! Not here: how weights are quantised; files bring them so.
 
-use std::ops::{BitOr, Range};
+use std::ops::BitOr;
+#[cfg(target_arch = "x86_64")]
+use std::ops::Range;
 
 use super::bf16::{self, Bf16Block};
 use super::formats::BLOCK;
@@ -14,6 +16,7 @@ use crate::isa::Isa;
 pub(crate) const TILE: usize = 16;
 
 /// Some rows of activations, cut where tiles end.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn pieces(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let tiles = rows.start / TILE..rows.end.div_ceil(TILE);
     tiles.map(move |tile| rows.start.max(tile * TILE)..rows.end.min((tile + 1) * TILE))
@@ -83,6 +86,7 @@ pub struct Activations {
 pub(super) struct Int8<'a> {
     pub(super) codes: &'a [[i8; BLOCK]],
     pub(super) scales: &'a [f32],
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of vector kernels"))]
     pub(super) negative_sums: &'a [i32],
     /// Of the first and the second half of a block.
     pub(super) half_sums: &'a [[i32; 2]],

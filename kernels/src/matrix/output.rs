@@ -100,6 +100,7 @@ impl<'a> Output<'a> {
     }
 
     /// Numbers from one row of activations to the next.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) const fn stride(&self) -> usize {
         self.stride
     }

@@ -31,9 +31,13 @@ pub(super) enum Codes {
     Bytes,
 }
 
+#[cfg(target_arch = "x86_64")]
 pub(super) const NIBBLES: u8 = Codes::Nibbles as u8;
+#[cfg(target_arch = "x86_64")]
 pub(super) const FIVES: u8 = Codes::Fives as u8;
+#[cfg(target_arch = "x86_64")]
 pub(super) const SIXES: u8 = Codes::Sixes as u8;
+#[cfg(target_arch = "x86_64")]
 pub(super) const BYTES: u8 = Codes::Bytes as u8;
 
 impl Codes {

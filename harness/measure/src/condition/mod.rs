@@ -111,8 +111,10 @@ fn on_battery(tree: &Tree) -> Option<bool> {
             .collect();
         mine
     };
-    let mains: Vec<u8> =
-        of_kind("Mains").iter().filter_map(|at| tree.value(&format!("{at}/online"))).collect();
+    let mains: Vec<u8> = of_kind("Mains")
+        .iter()
+        .filter_map(|at| tree.value::<u8>(&format!("{at}/online")))
+        .collect();
     if !mains.is_empty() {
         return Some(mains.iter().all(|online| *online == 0));
     }
