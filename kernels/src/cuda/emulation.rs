@@ -76,15 +76,19 @@ impl Emulation {
 /// A fresh folder that nobody else can write to: what lies in it is loaded as code.
 fn fresh_folder() -> std::io::Result<PathBuf> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let of_this = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let name = format!("freeweights-emulation-{}-{}", of_this.0, of_this.1);
-    let folder = std::env::temp_dir().join(name);
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    // One that is there already is somebody else's, or was left by a process of the same number.
-    builder.create(&folder)?;
-    Ok(folder)
+    loop {
+        let of_this = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("freeweights-emulation-{}-{}", of_this.0, of_this.1);
+        let folder = std::env::temp_dir().join(name);
+        match builder.create(&folder) {
+            // Somebody else's, or left by an earlier process of the same number.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| folder),
+        }
+    }
 }
 
 fn compile(source: &Path) -> Result<PathBuf, NoCompiler> {
