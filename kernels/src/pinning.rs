@@ -3,7 +3,7 @@
 //! Not here: which thread goes where; the pool gives each the CPU of its number.
 
 /// A bit for each CPU, up to 1,024 of them.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 type Mask = [u64; 16];
 
 /// Keeps this thread on one CPU from now on: of those it may run on, the one numbered `place` from 0.
@@ -11,7 +11,7 @@ type Mask = [u64; 16];
 ///
 /// # Source
 /// Linux, `sched_setaffinity(2)` and `sched_getaffinity(2)`.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 pub(crate) fn pin(place: usize) -> bool {
     const SCHED_SETAFFINITY: i64 = 203;
     const SCHED_GETAFFINITY: i64 = 204;
@@ -28,7 +28,7 @@ pub(crate) fn pin(place: usize) -> bool {
 }
 
 /// One of the two calls, for the calling thread: what the system answers.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 fn affinity(call: i64, mask: &mut Mask) -> i64 {
     let result: i64;
     // SAFETY: the calls read or write the mask, as many bytes as are named, and touch no other
@@ -48,14 +48,14 @@ fn affinity(call: i64, mask: &mut Mask) -> i64 {
     result
 }
 
-/// Elsewhere nobody has looked into it.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+/// Elsewhere nobody has looked into it; Miri knows no system calls.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
 pub(crate) fn pin(_cpu: usize) -> bool {
     false
 }
 
 #[cfg(test)]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 mod tests {
     use super::*;
 

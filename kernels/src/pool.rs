@@ -257,7 +257,7 @@ mod tests {
             assert_eq!(pool.threads(), threads);
             let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
             // More threads than cores take turns at the mercy of the operating system.
-            let calls = if threads <= 2 { 2000 } else { 100 };
+            let calls = if threads <= 2 && !cfg!(miri) { 2000 } else { 100 };
             for call in 0..calls {
                 pool.run(|thread, of| {
                     assert_eq!(of, threads);

@@ -1,6 +1,7 @@
 //! What can go wrong between an id and a decoder. Each message ends in the next action.
 
 use freeweights_kernels::cuda::GpuError;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -56,7 +57,7 @@ pub enum ModelError {
         lacks: String,
     },
     /// Not a GGUF file, or a damaged one.
-    #[error("{path} is no readable GGUF file: {reason}; fetch the file again and compare its size and SHA-256 with the publisher's", path = path.display())]
+    #[error("{path} is no readable GGUF file: {reason}; fetch the file again and compare its size and SHA-256 with the publisher's", path = path.display(), reason = in_one_line(reason))]
     BadGguf {
         /// The file.
         path: PathBuf,
@@ -64,7 +65,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A GGUF file that may be sound, but that nothing here reads.
-    #[error("{path} cannot be read: {reason}", path = path.display())]
+    #[error("{path} cannot be read: {reason}", path = path.display(), reason = in_one_line(reason))]
     UnreadGguf {
         /// The file.
         path: PathBuf,
@@ -72,7 +73,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A model in several files, not all of which are there.
-    #[error("{path} is one of {count} parts of a model, and {missing} is not beside it; fetch all {count} into one folder under the names they were published with", path = path.display())]
+    #[error("{path} is one of {count} parts of a model, and {missing} is not beside it; fetch all {count} into one folder under the names they were published with", path = path.display(), missing = in_one_line(missing))]
     MissingPart {
         /// The part that was named.
         path: PathBuf,
@@ -82,7 +83,7 @@ pub enum ModelError {
         count: u64,
     },
     /// Safetensors or their config are damaged or contradict each other.
-    #[error("{path}: {reason}; fetch the model again, or point at a complete folder", path = path.display())]
+    #[error("{path}: {reason}; fetch the model again, or point at a complete folder", path = path.display(), reason = in_one_line(reason))]
     BadCheckpoint {
         /// The file.
         path: PathBuf,
@@ -90,7 +91,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A checkpoint that may be sound, but whose weights nothing here reads.
-    #[error("{path} cannot be read: {reason}", path = path.display())]
+    #[error("{path} cannot be read: {reason}", path = path.display(), reason = in_one_line(reason))]
     UnreadCheckpoint {
         /// The file.
         path: PathBuf,
@@ -113,8 +114,7 @@ pub enum ModelError {
     },
     /// Shapes that no model can have.
     #[error(
-        "the model's shape makes no sense: {reason}; the file is damaged or not a language model"
-    )]
+        "the model's shape makes no sense: {reason}; the file is damaged or not a language model", reason = in_one_line(reason))]
     BadShape {
         /// What contradicts what.
         reason: String,
@@ -129,30 +129,27 @@ pub enum ModelError {
     },
     /// A GPU, its driver or its libraries failed.
     #[error(
-        "the GPU failed: {reason}; `freeweights verify --kernels` says whether it runs the kernels"
-    )]
+        "the GPU failed: {reason}; `freeweights verify --kernels` says whether it runs the kernels", reason = in_one_line(reason))]
     Gpu {
         /// What was done, and what came of it.
         reason: String,
     },
     /// A model for which the kernels have no code.
-    #[error("the fused engine cannot run this model: {reason}; run it with --engine candle")]
+    #[error("the fused engine cannot run this model: {reason}; run it with --engine candle", reason = in_one_line(reason))]
     NotFused {
         /// What it would need.
         reason: String,
     },
     /// Weights that cannot be read after all.
     #[error(
-        "the weights cannot be read: {reason}; fetch the model again, and see that the disk is well"
-    )]
+        "the weights cannot be read: {reason}; fetch the model again, and see that the disk is well", reason = in_one_line(reason))]
     Weights {
         /// What the system said.
         reason: String,
     },
     /// Weights that are quantised already, or of which no quantisation can be made.
     #[error(
-        "{id} cannot be quantised to {quant}: {reason}; leave --quant out, or give a model in bf16, f16 or f32"
-    )]
+        "{id} cannot be quantised to {quant}: {reason}; leave --quant out, or give a model in bf16, f16 or f32", reason = in_one_line(reason))]
     Quantised {
         /// The model.
         id: String,
@@ -174,13 +171,13 @@ pub enum ModelError {
         whose: String,
     },
     /// The decoder was called with shapes it cannot take.
-    #[error("the engine cannot do that: {reason}")]
+    #[error("the engine cannot do that: {reason}", reason = in_one_line(reason))]
     BadCall {
         /// What was asked.
         reason: String,
     },
     /// The device is not there.
-    #[error("device {device:?} cannot be used: {reason}")]
+    #[error("device {device:?} cannot be used: {reason}", reason = in_one_line(reason))]
     Device {
         /// What was asked for.
         device: String,
@@ -188,7 +185,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The hub could not be reached or refused.
-    #[error("cannot get {what} from the hub: {reason}")]
+    #[error("cannot get {what} from the hub: {reason}", reason = in_one_line(reason))]
     Hub {
         /// Repository or file.
         what: String,
@@ -197,8 +194,7 @@ pub enum ModelError {
     },
     /// The tokenizer is absent or unreadable.
     #[error(
-        "no usable tokenizer: {reason}; leave out --prompt or --text to measure with random token ids"
-    )]
+        "no usable tokenizer: {reason}; leave out --prompt or --text to measure with random token ids", reason = in_one_line(reason))]
     Tokenizer {
         /// What is wrong with it.
         reason: String,
@@ -253,9 +249,21 @@ fn asked(wanted: Option<usize>, free: Option<usize>) -> String {
     }
 }
 
+/// A text that may quote a file, on one line: control characters are shown, none is obeyed.
+fn in_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |character: char| -> String {
+        if character.is_control() { character.escape_debug().collect() } else { character.into() }
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 /// The first line of an error of candle, which may carry a backtrace below.
 pub(crate) fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    let text = error.to_string();
+    in_one_line(text.lines().next().unwrap_or_default()).into_owned()
 }
 
 /// The up to three of `known` that are most like `name`, joined for a message.

@@ -51,6 +51,14 @@ fn an_index_leads_to_no_other_folder() {
 }
 
 #[test]
+fn a_name_with_control_characters_is_shown_and_not_obeyed() {
+    let folder = checkpoint();
+    index(folder.path(), "a\u{1b}[2J\nb\u{9b}");
+    let error = refused(folder.path());
+    assert!(error.contains(r"the shard a\u{1b}[2J\nb\u{9b} is missing"), "{error}");
+}
+
+#[test]
 fn a_pickle_is_refused_under_any_name() {
     let folder = checkpoint();
     let advice = "is a pickle file, which can run any code when it is read; \

@@ -93,8 +93,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // clap exits with 2 by itself on bad usage, with 0 on --help and --version.
-    let given = Arguments::parse().command;
+    let given = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => return refused(&error),
+    };
     // No command at all is `run` with all its defaults.
     let command = given.or_else(|| Arguments::parse_from(["freeweights", "run"]).command);
     let Some(command) = command else { return Exit::BadInput.into() };
@@ -123,6 +125,17 @@ fn main() -> ExitCode {
             Exit::BadInput.into()
         }
     }
+}
+
+/// Bad usage, or what --help and --version say. clap quotes arguments as they are: those that would
+/// command a terminal are shown without its colours.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if freeweights_report::visible(&text) == text {
+        error.exit();
+    }
+    print::complain(text.trim_end());
+    Exit::BadInput.into()
 }
 
 /// An error and what is behind it, each told once: many of ours quote their cause already.

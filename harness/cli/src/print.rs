@@ -2,18 +2,21 @@
 
 #![expect(clippy::print_stderr, reason = "the command line speaks to people here")]
 
-use std::io::{ErrorKind, Write};
+use freeweights_report::visible;
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Width of tables where standard output is no terminal.
 const WIDTH: u16 = 120;
 
-/// Data to standard output. A reader that has gone away (`| head`) is no failure.
+/// Data to standard output. A reader that has gone away (`| head`) is no failure. A terminal is shown
+/// what would command it; files and programs get the text as it is.
 ///
 /// # Errors
 /// Whatever else keeps the text from being written, a full disk behind a redirection say.
 pub fn data(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let shown = if out.is_terminal() { visible(text) } else { text.into() };
+    match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("cannot write to standard output"))
         }
@@ -23,12 +26,12 @@ pub fn data(text: &str) -> anyhow::Result<()> {
 
 /// A line of progress or advice to standard error.
 pub fn note(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", visible(line));
 }
 
 /// A complaint to standard error.
 pub fn complain(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", visible(line));
 }
 
 /// Columns of the terminal, or of a page where there is none.

@@ -3,6 +3,7 @@
 use crate::print;
 use freeweights_models as models;
 use freeweights_record::units::Bytes;
+use freeweights_report::visible;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
@@ -33,7 +34,7 @@ impl Progress {
     pub fn spinner(message: &str) -> Self {
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(250));
-        bar.set_message(message.to_owned());
+        bar.set_message(visible(message).into_owned());
         Self::with(bar)
     }
 
@@ -43,7 +44,7 @@ impl Progress {
         let style = ProgressStyle::with_template("{spinner} {bytes}/{total_bytes} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
-        bar.set_message(message.to_owned());
+        bar.set_message(visible(message).into_owned());
         Self::with(bar)
     }
 
@@ -77,7 +78,7 @@ impl Progress {
             }
             self.last_line.set(Some(Instant::now()));
         }
-        self.bar.set_message(message);
+        self.bar.set_message(visible(&message).into_owned());
     }
 
     /// Writes a line above the bar.
@@ -130,7 +131,7 @@ impl models::Progress for Downloads {
         bar.set_style(
             ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
-        bar.set_message(which.clone());
+        bar.set_message(visible(&which).into_owned());
         bar.set_position(already);
         // What an earlier attempt left says nothing of the speed of this one.
         bar.reset_eta();

@@ -1,5 +1,5 @@
-//! The tables of what was fuzzed and of what was made to fail are current, and whatever they name is
-//! there.
+//! The tables of what was fuzzed, compared, sanitized and made to fail are current, and whatever they
+//! name is there.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,27 @@ fn fuzzed() -> BTreeMap<String, Fuzzed> {
     all
 }
 
+/// What all runs of one kernel on one instruction set come to.
+#[derive(Default)]
+struct Compared {
+    cases: u64,
+    /// The largest error, as a part of what is allowed.
+    worst: f64,
+    mismatches: u64,
+}
+
+fn compared() -> BTreeMap<(String, String), Compared> {
+    let columns = ["kernel", "isa", "cases", "worst", "mismatches", "seconds", "commit"];
+    let mut all: BTreeMap<(String, String), Compared> = BTreeMap::new();
+    for row in rows("simd.csv", &columns) {
+        let kernel = all.entry((row[0].clone(), row[1].clone())).or_default();
+        kernel.cases += row[2].parse::<u64>().unwrap();
+        kernel.worst = kernel.worst.max(row[3].parse().unwrap());
+        kernel.mismatches += row[4].parse::<u64>().unwrap();
+    }
+    all
+}
+
 /// The targets that there are.
 fn targets() -> BTreeSet<String> {
     let text = std::fs::read_to_string(root().join("harness/fuzz/Cargo.toml")).unwrap();
@@ -71,16 +92,42 @@ Every parser of a file or an answer that comes from elsewhere, with libFuzzer: n
 it busy for 20 seconds; and what is read well must come back as it was where it can be written.
 `scripts/fuzz SECONDS TARGET..` goes on where the last run stopped and adds to the table; the
 seeds are files of other tools, published runs and small models. Edges are those of the control
-flow that the target reached, libraries included.
+flow that the target reached, libraries included. Minutes are those of the clock, on a machine that
+does other work as well.
 
 | target | minutes | executions | edges | crashes |
 |---|---:|---:|---:|---:|
 ";
 
+const COMPARED: &str = "
+## SIMD against the reference
+
+Every fast path against its slow twin, over drawn shapes, alignments, values and windows, with
+marks around every slice that nothing may touch. A case is one drawn input through one kernel on one
+instruction set; the error is the largest of any number, as a part of what rounding allows that
+number. Activations, caches, merging and threads must give the same bits. `scripts/simd-fuzz CASES`
+adds to the table; matrix tiles (AMX) have rows only if a CPU with them ran it, and kernels for GPUs
+have tests of their own.
+
+| kernel | instructions | cases | worst error / bound | mismatches |
+|---|---|---:|---:|---:|
+";
+
+const SANITIZED: &str = "
+## Sanitizers
+
+What `scripts/sanitize` ran: tests under a sanitizer of the compiler, with the fuzz above in memory
+that ends where its slices end, and the threads of the kernels under ThreadSanitizer, with a standard
+library built for it, and under Miri. None of them sees into assembly (matrix tiles).
+
+| what | sanitizer | tests | findings |
+|---|---|---:|---:|
+";
+
 const FOUND: &str = "
 ## Found and fixed
 
-By fuzzing, by the hostile files below, and by reading the parsers for both. Each is a test now;
+By fuzzing, by the hostile files below, and by reading parsers and unsafe code. Each is a test now;
 a crash above may be the same find many times.
 
 | where | what | test |
@@ -93,6 +140,65 @@ const FAULTS: &str = "
 | fault | outcome | test |
 |---|---|---|
 ";
+
+const LASTED: &str = "
+## Long runs
+
+One process that measures all the while, looked at every ten seconds by `scripts/soak MINUTES`: means
+of the first and the last quarter. A run keeps every sample in memory until its case ends, so memory
+grows by those and by nothing else. `load` is the machine's: where other programs run, samples a
+minute are theirs too.
+
+| what | minutes | samples | memory, MiB | open files | samples a minute | decode, last over first | load |
+|---|---:|---:|---:|---:|---:|---:|---:|
+";
+
+const MANY: &str = "
+## Very many records
+
+`scripts/many-records`: a summary.csv of that many rows through the commands that read one, with the
+peak of resident memory.
+
+| command | records | seconds | peak, MiB | written, bytes |
+|---|---:|---:|---:|---:|
+";
+
+/// Long runs, and many records.
+fn endurance(page: &mut String) {
+    page.push_str(LASTED);
+    let columns = [
+        "what",
+        "minutes",
+        "samples",
+        "rss_first_mib",
+        "rss_last_mib",
+        "files_first",
+        "files_last",
+        "samples_per_min_first",
+        "samples_per_min_last",
+        "decode_last_over_first",
+        "load_mean",
+        "commit",
+    ];
+    for row in rows("soak.csv", &columns) {
+        let change = |from: usize| format!("{} to {}", row[from], row[from + 1]);
+        let (memory, files, pace) = (change(3), change(5), change(7));
+        let (samples, what) = (grouped(row[2].parse().unwrap()), &row[0]);
+        writeln!(
+            page,
+            "| {what} | {} | {samples} | {memory} | {files} | {pace} | {} | {} |",
+            row[1], row[9], row[10]
+        )
+        .unwrap();
+    }
+    page.push_str(MANY);
+    let columns = ["command", "records", "seconds", "peak_mib", "written_bytes", "exit", "commit"];
+    for row in rows("many.csv", &columns) {
+        let number = |at: usize| grouped(row[at].parse().unwrap());
+        let (records, peak, written) = (number(1), number(3), number(4));
+        writeln!(page, "| {} | {records} | {} | {peak} | {written} |", row[0], row[2]).unwrap();
+    }
+}
 
 fn page() -> String {
     let mut page = HEAD.to_owned();
@@ -108,6 +214,20 @@ fn page() -> String {
     let crashes: u64 = all.values().map(|fuzzed| fuzzed.crashes).sum();
     let (minutes, executions) = (seconds as f64 / 60.0, grouped(executions));
     writeln!(page, "| **together** | {minutes:.1} | {executions} | | {crashes} |").unwrap();
+    page.push_str(COMPARED);
+    let all = compared();
+    for ((kernel, isa), Compared { cases, worst, mismatches }) in &all {
+        let cases = grouped(*cases);
+        writeln!(page, "| {kernel} | {isa} | {cases} | {worst:.2} | {mismatches} |").unwrap();
+    }
+    let cases = grouped(all.values().map(|kernel| kernel.cases).sum());
+    let mismatches: u64 = all.values().map(|kernel| kernel.mismatches).sum();
+    writeln!(page, "| **together** | | {cases} | | {mismatches} |").unwrap();
+    page.push_str(SANITIZED);
+    for row in rows("sanitizers.csv", &["what", "sanitizer", "tests", "findings", "commit"]) {
+        writeln!(page, "| {} | {} | {} | {} |", row[0], row[1], row[2], row[3]).unwrap();
+    }
+    endurance(&mut page);
     page.push_str(FOUND);
     for row in rows("finds.csv", &["where", "find", "test"]) {
         writeln!(page, "| {} | {} | `{}` |", row[0], row[1], row[2]).unwrap();

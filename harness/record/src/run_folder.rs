@@ -320,10 +320,23 @@ pub fn write_results(path: &Path, measurements: &Measurements) -> Result<(), Wri
         .collect();
     rows.iter().try_for_each(|row| refuse(&row.case_id, row.unfit()))?;
     make_folder(path)?;
-    if !rows.is_empty() {
-        AppendOnly::create(path.join("raw.csv"))?.append(rows)?;
+    let mut made = Vec::new();
+    let write = || -> Result<(), WriteError> {
+        if !rows.is_empty() {
+            let mut raw = AppendOnly::create(path.join("raw.csv"))?;
+            made.push(raw.path().to_path_buf());
+            raw.append(rows)?;
+        }
+        let mut summary = AppendOnly::create(path.join("summary.csv"))?;
+        made.push(summary.path().to_path_buf());
+        summary.append(&measurements.records)
+    };
+    let written = write();
+    if written.is_err() {
+        // Half a result is none, and in the way of the next attempt.
+        made.iter().for_each(|path| drop(std::fs::remove_file(path)));
     }
-    AppendOnly::create(path.join("summary.csv"))?.append(&measurements.records)
+    written
 }
 
 /// Makes the folder of a run, unless it holds one already.

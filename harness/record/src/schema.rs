@@ -14,7 +14,8 @@ pub fn markdown() -> String {
          cell, never 0, -1 or NaN. A case that failed is a row whose `status` is `failed` and whose `error` says why.\n\
          New columns go at the end and raise the version; a reader takes every version up to its own.\n\
          `_tps` is tokens per second over the whole batch. Where `source_tool` is filled, another tool measured:\n\
-         what it does not tell is empty, and raw.csv has its rates where it kept samples.\n\n\
+         what it does not tell is empty, and raw.csv has its rates where it kept samples. A text\n\
+         that a spreadsheet would take for a formula begins with an apostrophe, which readers take off.\n\n\
          ## summary.csv: one row per case\n\n\
          | # | column | holds | unit | may be empty | meaning |\n|-|-|-|-|-|-|\n"
     );

@@ -31,6 +31,7 @@ pub mod png;
 mod reading;
 mod svg;
 pub mod tables;
+mod visible;
 
 pub use chart::break_even_chart;
 pub use charts::{Chart, charts, fleet_charts};
@@ -44,3 +45,4 @@ pub use gallery::{Published, gallery};
 pub use grid::{Cell, Column, Grid};
 pub use page::{Page, claims_page, fleet_page, html_report};
 pub use png::png;
+pub use visible::visible;

@@ -1,5 +1,7 @@
 //! Text from a CSV or a user as a piece of Markdown that says the same and nothing else.
 
+use crate::visible::visible;
+
 /// Escapes what Markdown, or the HTML within it, would read as more than text.
 ///
 /// Entities stand for the characters of HTML, backslashes for those of Markdown. An underscore
@@ -8,6 +10,7 @@
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let mut before = None;
+    let text = visible(text);
     let mut rest = text.chars().peekable();
     while let Some(this) = rest.next() {
         let word = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
@@ -20,7 +23,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '\\' | '`' | '*' | '[' | ']' | '|' | '~' | '$' => out.extend(['\\', this]),
             '_' if word(before) && word(rest.peek().copied()) => out.push(this),
             '_' => out.push_str("\\_"),
-            '\n' | '\r' => out.push(' '),
+            '\n' => out.push(' '),
             _ => out.push(this),
         }
         before = Some(this);

@@ -1,7 +1,10 @@
 //! Prose in a terminal.
 
+use crate::visible::visible;
+
 /// Breaks a text between words so that no line is wider than `width`, unless one word is.
 pub(crate) fn wrapped(text: &str, width: u16) -> String {
+    let text = visible(text);
     let width = usize::from(width.max(20));
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

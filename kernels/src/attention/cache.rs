@@ -6,6 +6,7 @@ use super::layout::{self, Stream};
 use super::memory::ZeroedBytes;
 use crate::isa::Isa;
 use crate::matrix::formats::BLOCK;
+use crate::matrix::lines::bytes_of;
 
 /// Positions that a stream's capacity is a multiple of.
 const CAPACITY_STEP: usize = 32;
@@ -98,8 +99,19 @@ impl KvCache {
     ///
     /// With as many sequences as before, contents stay and capacity never shrinks; else they are
     /// lost. New memory is zeroed by the operating system, and costs nothing until it is written.
+    ///
+    /// # Panics
+    /// If that is more than any memory holds. Then the cache is as it was.
     pub fn reserve(&mut self, sequences: usize, capacity: usize) {
-        let capacity = capacity.next_multiple_of(CAPACITY_STEP);
+        // Four bytes for each dimension of a token are no fewer than any type takes.
+        let steps = capacity.div_ceil(CAPACITY_STEP);
+        let factors =
+            [self.layers, sequences, self.kv_heads, self.head_dim, 4, steps, CAPACITY_STEP];
+        assert!(
+            bytes_of(&factors).is_some(),
+            "a cache of {sequences} sequences of {capacity} tokens: beyond all memory"
+        );
+        let capacity = steps * CAPACITY_STEP;
         if sequences == self.sequences && capacity <= self.capacity {
             return;
         }
@@ -165,7 +177,7 @@ impl KvCache {
     /// may touch this position of them at once. Only the bytes of this position are written.
     ///
     /// # Panics
-    /// If key or value are not of `head_dim`.
+    /// If key or value are not of `head_dim`, or the place is not in the cache.
     #[expect(clippy::too_many_arguments, reason = "four of them say where")]
     pub unsafe fn append(
         &self,
@@ -177,7 +189,8 @@ impl KvCache {
         key: &[f32],
         value: &[f32],
     ) {
-        debug_assert!(isa.is_available() && position < self.capacity, "position {position}");
+        debug_assert!(isa.is_available(), "this CPU has no {isa}");
+        assert!(position < self.capacity, "position {position} of {}", self.capacity);
         assert_eq!(key.len(), self.head_dim, "values of a key");
         assert_eq!(value.len(), self.head_dim, "values of a value");
         let stream = self.stream(layer, sequence, head);
@@ -194,10 +207,13 @@ impl KvCache {
     }
 
     /// Where the stream of one layer, sequence and head lies.
+    ///
+    /// # Panics
+    /// If there is none: pointers into it would lie outside the memory.
     pub(super) fn stream(&self, layer: usize, sequence: usize, head: usize) -> Stream {
-        debug_assert!(layer < self.layers, "layer {layer} of {}", self.layers);
-        debug_assert!(sequence < self.sequences, "sequence {sequence} of {}", self.sequences);
-        debug_assert!(head < self.kv_heads, "head {head} of {}", self.kv_heads);
+        assert!(layer < self.layers, "layer {layer} of {}", self.layers);
+        assert!(sequence < self.sequences, "sequence {sequence} of {}", self.sequences);
+        assert!(head < self.kv_heads, "head {head} of {}", self.kv_heads);
         let stream = (layer * self.sequences + sequence) * self.kv_heads + head;
         let per_stream = self.kind.bytes_per_token(1, self.head_dim) * self.capacity;
         let keys = self.memory.start().wrapping_add(stream * per_stream);

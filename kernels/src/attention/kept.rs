@@ -6,7 +6,7 @@ use super::cache::{KvCache, KvType};
 use super::layout::VALUES;
 
 /// Keys and values of some sequences up to a position, as the cache had them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvCopy {
     kind: KvType,
     layers: usize,
@@ -33,11 +33,9 @@ impl KvCache {
     /// If the cache has no room for so many.
     #[must_use]
     pub fn copy(&mut self, sequences: usize, tokens: usize) -> KvCopy {
+        // The capacity is a whole number of blocks, so what is rounded up is there too.
+        assert!(sequences <= self.sequences() && tokens <= self.capacity(), "more than there is");
         let positions = tokens.next_multiple_of(VALUES);
-        assert!(
-            sequences <= self.sequences() && positions <= self.capacity(),
-            "more than there is"
-        );
         let (layers, kv_heads, head_dim) = self.shape();
         let streams = layers * sequences * kv_heads;
         let per_stream = self.kind().bytes_per_token(1, head_dim) * positions;

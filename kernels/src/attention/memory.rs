@@ -47,7 +47,9 @@ impl ZeroedBytes {
     /// Asked for with the alignment that any allocation has: for a larger one the standard library
     /// writes the zeros itself, and so touches every page.
     fn layout(bytes: usize) -> Layout {
-        Layout::from_size_align(bytes + LINE, align_of::<u128>())
+        let bytes = bytes.checked_add(LINE);
+        bytes
+            .and_then(|bytes| Layout::from_size_align(bytes, align_of::<u128>()).ok())
             .expect("invariant: less than half of the address space")
     }
 }

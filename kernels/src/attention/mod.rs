@@ -110,8 +110,8 @@ pub struct Part<'a> {
 /// no longer cancels. A soft cap adds an error of at most `2e-7 * softcap` to each score.
 ///
 /// # Panics
-/// If `scratch` is for other heads than those of the cache, the soft cap is not above 0, or the sinks
-/// are not as many as the group.
+/// If `scratch` is for other heads than those of the cache, the soft cap is not above 0, the sinks are
+/// not as many as the group, or the cache has no such place or no room for the last row.
 ///
 /// # Safety
 /// `isa` must have been found available in this process: for matrix tiles that is what asks the
@@ -136,10 +136,10 @@ pub unsafe fn attend(
         stream: cache.stream(layer, sequence, kv_head),
         queries,
         start: 0,
-        limit: queries.first_position + queries.rows,
+        limit: queries.first_position.saturating_add(queries.rows),
         scoring: *scoring,
     };
-    debug_assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
+    assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
     // SAFETY: as the caller vouches.
     unsafe { run(isa, &task, scratch, &mut Results::Whole(output)) };
 }
@@ -156,8 +156,7 @@ pub unsafe fn attend(
 /// As [`attend`].
 ///
 /// # Panics
-/// If there is not exactly one row, the part has other shapes, or `scratch` is for other heads than
-/// those of the cache.
+/// If there is not exactly one row, the part has other shapes, or as [`attend`].
 ///
 /// # Safety
 /// As [`attend`].
@@ -189,7 +188,7 @@ pub unsafe fn attend_part(
     let stream = cache.stream(layer, sequence, kv_head);
     let scoring = Scoring { sinks: None, ..*scoring };
     let task = Task { kind: cache.kind(), stream, queries, start, limit, scoring };
-    debug_assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
+    assert!(task.limit <= cache.capacity(), "position {} is beyond the cache", task.limit);
     // SAFETY: as the caller vouches.
     unsafe { run(isa, &task, scratch, &mut Results::Part(part)) };
 }

@@ -9,7 +9,7 @@ use super::memory::ZeroedBytes;
 #[cfg(target_arch = "x86_64")]
 use super::task::Task;
 use crate::matrix::formats::BLOCK;
-use crate::matrix::lines::LINE;
+use crate::matrix::lines::{LINE, bytes_of};
 
 /// Queries that a kernel takes at once: two matrix tiles.
 pub(super) const QUERIES: usize = 32;
@@ -52,11 +52,13 @@ impl AttentionScratch {
     /// Memory for heads of `head_dim`, of which `group` share keys and values.
     ///
     /// # Panics
-    /// If `head_dim` is no multiple of 32, or if either is 0.
+    /// If `head_dim` is no multiple of 32 or more than any memory holds, or if either is 0.
     #[must_use]
     pub fn new(head_dim: usize, group: usize) -> Self {
         assert!(head_dim.is_multiple_of(BLOCK) && head_dim > 0, "heads of {head_dim}");
         assert!(group > 0, "no query heads");
+        // More than all parts together.
+        assert!(bytes_of(&[head_dim, 2048]).is_some(), "heads of {head_dim}");
         let bytes = Self::sizes(head_dim).iter().sum();
         Self { head_dim, memory: ZeroedBytes::new(bytes) }
     }

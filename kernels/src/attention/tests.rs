@@ -270,3 +270,21 @@ fn types_say_what_they_take() {
         assert_eq!(cache.bytes(), 5 * 2 * 64 * kind.bytes_per_token(3, 64), "{kind}");
     }
 }
+
+#[test]
+#[should_panic(expected = "position 33 is beyond the cache")]
+fn positions_beyond_the_cache_are_refused() {
+    let case = Case::new(KvType::Bf16, 32, 1, 1, 0);
+    let cache = case.cache();
+    assert_eq!(cache.capacity(), 32);
+    Case::new(KvType::Bf16, 32, 1, 1, 32).attend(Isa::best(), &cache);
+}
+
+#[test]
+#[should_panic(expected = "position 32 of 32")]
+fn tokens_beyond_the_cache_are_refused() {
+    let case = Case::new(KvType::Bf16, 32, 1, 1, 32);
+    let mut cache = KvCache::new(KvType::Bf16, 2, 2, 32);
+    cache.reserve(3, 32);
+    case.fill(Isa::best(), &cache);
+}

@@ -68,16 +68,34 @@ impl Emulation {
         let library = compile(&sources.join("emulation.cpp"))?;
         let launch = open(&library);
         // It stays mapped.
-        let _ = std::fs::remove_file(&library);
+        let _ = library.parent().map(std::fs::remove_dir_all);
         Ok(Self { launch: launch?, allocated: Allocated::default() })
     }
 }
 
-fn compile(source: &Path) -> Result<PathBuf, NoCompiler> {
+/// A fresh folder that nobody else can write to: what lies in it is loaded as code.
+fn fresh_folder() -> std::io::Result<PathBuf> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let of_this = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let name = format!("freeweights-emulation-{}-{}.so", of_this.0, of_this.1);
-    let library = std::env::temp_dir().join(name);
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    loop {
+        let of_this = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("freeweights-emulation-{}-{}", of_this.0, of_this.1);
+        let folder = std::env::temp_dir().join(name);
+        match builder.create(&folder) {
+            // Somebody else's, or left by an earlier process of the same number.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| folder),
+        }
+    }
+}
+
+fn compile(source: &Path) -> Result<PathBuf, NoCompiler> {
+    let folder = fresh_folder().map_err(|error| {
+        NoCompiler::refused(format!("no fresh folder for temporary files: {error}"))
+    })?;
+    let library = folder.join("emulation.so");
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
     let output = Command::new(&compiler)
         .args(["-std=c++17", "-O2", "-fPIC", "-shared", "-Wno-unknown-pragmas"])
@@ -93,6 +111,7 @@ fn compile(source: &Path) -> Result<PathBuf, NoCompiler> {
     if output.status.success() {
         return Ok(library);
     }
+    let _ = std::fs::remove_dir_all(&folder);
     Err(NoCompiler::refused(String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
@@ -118,7 +137,12 @@ fn open(library: &Path) -> Result<Launch, NoCompiler> {
             dlsym(opened, c"emulated_launch".as_ptr())
         };
         if found.is_null() {
-            let reason = CStr::from_ptr(dlerror()).to_string_lossy().into_owned();
+            let error = dlerror();
+            let reason = if error.is_null() {
+                "the library lacks its function".into()
+            } else {
+                CStr::from_ptr(error).to_string_lossy().into_owned()
+            };
             return Err(NoCompiler::refused(reason));
         }
         Ok(std::mem::transmute::<*mut c_void, Launch>(found))

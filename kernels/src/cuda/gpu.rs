@@ -376,7 +376,7 @@ impl Buffer {
     /// # Panics
     /// If they do not fit.
     pub fn write(&self, at: usize, bytes: &[u8]) -> Result<(), GpuError> {
-        assert!(at + bytes.len() <= self.bytes, "{} bytes at {at} of {}", bytes.len(), self.bytes);
+        self.assert_holds(at, bytes.len());
         if bytes.is_empty() {
             return Ok(());
         }
@@ -392,12 +392,20 @@ impl Buffer {
     /// # Panics
     /// If there are not as many.
     pub fn read(&self, at: usize, bytes: &mut [u8]) -> Result<(), GpuError> {
-        assert!(at + bytes.len() <= self.bytes, "{} bytes at {at} of {}", bytes.len(), self.bytes);
+        self.assert_holds(at, bytes.len());
         if bytes.is_empty() {
             return Ok(());
         }
         // SAFETY: they are there, as was just asserted.
         unsafe { self.gpu.read(self.place.plus(at), bytes) }
+    }
+
+    /// # Panics
+    /// If it has no such bytes; a sum that wraps round must not hide that.
+    fn assert_holds(&self, at: usize, bytes: usize) {
+        let end = at.checked_add(bytes);
+        let holds = end.is_some_and(|end| end <= self.bytes);
+        assert!(holds, "{bytes} bytes at {at} of {}", self.bytes);
     }
 }
 

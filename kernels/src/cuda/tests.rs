@@ -47,3 +47,17 @@ fn a_kernel_that_is_not_there_is_an_error() {
     let error = unsafe { gpu.launch("no_such", [1, 1, 1], 32, Arguments::new()) }.unwrap_err();
     assert_eq!(error.to_string(), "no_such: there is no such kernel");
 }
+
+/// A sum of place and length that wraps round must not pass for a small one.
+#[test]
+fn bytes_beyond_a_buffer_are_refused() {
+    let Some(gpu) = emulation() else { return };
+    let buffer = Buffer::zeroed(&gpu, 16).unwrap();
+    let refused =
+        |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
+    for at in [9, usize::MAX, usize::MAX - 7, usize::MAX - 6] {
+        assert!(refused(&|| drop(buffer.write(at, &[1; 8]))), "written at {at}");
+        assert!(refused(&|| drop(buffer.read(at, &mut [1; 8]))), "read at {at}");
+    }
+    buffer.write(8, &[1; 8]).unwrap();
+}

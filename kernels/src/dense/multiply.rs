@@ -97,6 +97,7 @@ pub unsafe fn multiply_rows(
         "activations are not {} rows",
         rows.end
     );
+    assert_eq!(weights.rows(), output.rows(), "rows");
     assert!(output.holds(&rows), "rows {rows:?}, outputs {:?}", output.batch());
     assert!(panels.end <= weights.panels(), "panels");
     if rows.is_empty() {

@@ -5,7 +5,7 @@
 use super::panel::BLOCK;
 use crate::matrix::Activations;
 use crate::matrix::activations::TILE;
-use crate::matrix::lines::{LINE, Line};
+use crate::matrix::lines::{LINE, Line, bytes_of};
 
 /// Rows of activations from which matrix tiles are faster than vectors: those take eight at once.
 pub(super) const FEWEST_FOR_TILES: usize = 9;
@@ -53,16 +53,19 @@ impl<'a> Rows<'a> {
     /// Whether they are of this shape. In bf16 there may be more: memory that was once needed.
     pub(super) fn hold(&self, batch: usize, columns: usize) -> bool {
         match self {
-            Self::F32(values) => values.len() == batch * columns,
-            Self::Bf16(lines) => lines.len() >= lines_of(batch, columns),
+            Self::F32(values) => Some(values.len()) == batch.checked_mul(columns),
+            Self::Bf16(_) => self.reach(batch, columns),
         }
     }
 
     /// Whether they are at least so many rows.
     pub(super) fn reach(&self, batch: usize, columns: usize) -> bool {
         match self {
-            Self::F32(values) => values.len() >= batch * columns,
-            Self::Bf16(lines) => lines.len() >= lines_of(batch, columns),
+            Self::F32(values) => bytes_of(&[batch, columns]).is_some_and(|n| n <= values.len()),
+            Self::Bf16(lines) => {
+                let of_batch = bytes_of(&[batch.div_ceil(TILE), TILE, columns / BLOCK]);
+                of_batch.is_some_and(|n| n <= lines.len())
+            }
         }
     }
 }
@@ -70,11 +73,6 @@ impl<'a> Rows<'a> {
 /// Where in bf16 a row's block is.
 const fn line(columns: usize, row: usize, block: usize) -> usize {
     (row / TILE * (columns / BLOCK) + block) * TILE + row % TILE
-}
-
-/// Lines of so many rows in bf16.
-const fn lines_of(rows: usize, columns: usize) -> usize {
-    rows.next_multiple_of(TILE) * (columns / BLOCK)
 }
 
 const _: () = assert!(BLOCK * 2 == LINE);

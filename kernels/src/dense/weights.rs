@@ -8,7 +8,7 @@ use super::float::Float;
 use super::panel::{BLOCK, DensePanelMut, place};
 use super::rows::FEWEST_FOR_TILES;
 use crate::isa::Isa;
-use crate::matrix::lines::AlignedBytes;
+use crate::matrix::lines::{AlignedBytes, bytes_of};
 #[cfg(target_arch = "x86_64")]
 use crate::matrix::lines::{LINE, Line};
 use crate::matrix::{PANEL, PackError};
@@ -38,13 +38,15 @@ impl DenseMatrix {
     /// A matrix of zeros, to be filled by way of [`DenseMatrix::panels_mut`].
     ///
     /// # Errors
-    /// [`PackError::Columns`] if the columns are no whole multiple of 32, or none.
+    /// [`PackError::Columns`] if the columns are no whole multiple of 32, or none;
+    /// [`PackError::TooLarge`] if no memory could hold them.
     pub fn zeroed(float: Float, rows: usize, columns: usize) -> Result<Self, PackError> {
         if !columns.is_multiple_of(BLOCK) || columns == 0 {
             return Err(PackError::Columns { columns, multiple: BLOCK });
         }
-        let memory = AlignedBytes::zeroed(rows.next_multiple_of(PANEL) * columns * float.bytes());
-        Ok(Self { float, rows, columns, memory })
+        let bytes = bytes_of(&[rows.div_ceil(PANEL), PANEL, columns, float.bytes()])
+            .ok_or(PackError::TooLarge { rows, columns })?;
+        Ok(Self { float, rows, columns, memory: AlignedBytes::zeroed(bytes) })
     }
 
     /// Repacks a matrix that is stored row after row, little endian.

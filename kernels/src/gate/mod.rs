@@ -43,8 +43,8 @@ const GELU_CUBE: f32 = 0.044_715;
 /// # Accuracy
 /// Relative error below 1e-6, where the result is a normal number, for [`Activation::Silu`]; where
 /// the exponent `x` of a power is large, `1e-7 * |x|` is added to that for the others, as `x` itself is
-/// rounded. Where a power overflows, from a gate of -88 on for `SiLU`, the result may be 0 for what is
-/// below 1e-35 in magnitude.
+/// rounded. Where a power overflows, from a gate of -88 on for `SiLU`, what is below 1e-35 in magnitude
+/// before it is multiplied with `up` may be 0.
 ///
 /// # Panics
 /// If lengths differ, a limit is not above 0, or this CPU lacks `isa`.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::bf16::{self, Bf16Block};
 use super::formats::BLOCK;
-use super::lines::{LINE, Line, SharedLines};
+use super::lines::{LINE, Line, SharedLines, bytes_of};
 use super::quantise::{self, QuantisedBlock};
 use crate::isa::Isa;
 
@@ -127,8 +127,8 @@ impl Activations {
     /// Memory is kept: nothing is allocated unless more is needed than ever before.
     ///
     /// # Panics
-    /// If there are no columns, the eight-bit form is asked for and they are no multiple of 32, or
-    /// this CPU lacks `isa`.
+    /// If there are no columns, the eight-bit form is asked for and they are no multiple of 32, this
+    /// CPU lacks `isa`, or as [`Activations::reserve`].
     pub fn shape(&mut self, isa: Isa, forms: Forms, rows: usize, columns: usize) {
         assert!(columns > 0, "no columns");
         assert!(
@@ -144,19 +144,23 @@ impl Activations {
     }
 
     /// Reserves memory for at most so many rows and columns in these forms.
+    ///
+    /// # Panics
+    /// If they are more than any memory holds.
     pub fn reserve(&mut self, forms: Forms, rows: usize, columns: usize) {
         let blocks = columns.div_ceil(BLOCK);
+        let bytes = |factors: &[usize]| bytes_of(factors).expect("activations that memory holds");
         if forms.int8 {
-            self.codes.grow(rows * blocks * BLOCK);
-            self.scales.grow(rows * blocks * size_of::<f32>());
-            self.negative_sums.grow(rows * blocks * size_of::<i32>());
-            self.half_sums.grow(rows * blocks * size_of::<[i32; 2]>());
+            self.codes.grow(bytes(&[rows, blocks, BLOCK]));
+            self.scales.grow(bytes(&[rows, blocks, size_of::<f32>()]));
+            self.negative_sums.grow(bytes(&[rows, blocks, size_of::<i32>()]));
+            self.half_sums.grow(bytes(&[rows, blocks, size_of::<[i32; 2]>()]));
         }
         if forms.bf16 {
-            self.bf16.grow(rows.next_multiple_of(TILE) * blocks * LINE);
+            self.bf16.grow(bytes(&[rows.div_ceil(TILE), TILE, blocks, LINE]));
         }
         if forms.f32 {
-            self.f32.grow(rows * columns * size_of::<f32>());
+            self.f32.grow(bytes(&[rows, columns, size_of::<f32>()]));
         }
     }
 

@@ -18,6 +18,15 @@ impl Line {
     pub(crate) const ZERO: Self = Self([0; 64]);
 }
 
+/// A product of counts and sizes, as the bytes that something takes; none if no memory could hold them.
+///
+/// Sizes that wrap round to small ones would have kernels write beyond what was allocated.
+pub(crate) fn bytes_of(factors: &[usize]) -> Option<usize> {
+    let product =
+        factors.iter().try_fold(1_usize, |product, factor| product.checked_mul(*factor))?;
+    (product <= isize::MAX.cast_unsigned()).then_some(product)
+}
+
 /// Bytes that start on a cache line.
 ///
 /// # Layout
@@ -107,7 +116,8 @@ impl SharedLines {
     /// `T` must be valid for any bytes and not be aligned more strictly than a line, and nobody may
     /// write meanwhile.
     pub(super) unsafe fn read<T>(&self, count: usize) -> &[T] {
-        assert!(count * size_of::<T>() <= self.0.len() * LINE, "more than there is");
+        let bytes = bytes_of(&[count, size_of::<T>()]);
+        assert!(bytes.is_some_and(|bytes| bytes <= self.0.len() * LINE), "more than there is");
         // SAFETY: within the memory, as just asserted; the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts(self.start(), count) }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::formats::{BLOCK, Format};
 use super::half::F16;
-use super::lines::{AlignedBytes, LINE, Line};
+use super::lines::{AlignedBytes, LINE, Line, bytes_of};
 use super::packed::{PANEL, PackedMatrix};
 use super::record::{RecordLayout, write_codes};
 
@@ -20,6 +20,13 @@ pub enum PackError {
         columns: usize,
         /// What it must be a multiple of.
         multiple: usize,
+    },
+    /// No memory could hold the matrix.
+    TooLarge {
+        /// Rows that were asked for.
+        rows: usize,
+        /// Columns that were asked for.
+        columns: usize,
     },
     /// The rows are not those of the panel.
     Rows {
@@ -42,6 +49,9 @@ impl fmt::Display for PackError {
         match self {
             Self::Columns { columns, multiple } => {
                 write!(f, "a row of {columns} weights is no multiple of blocks of {multiple}")
+            }
+            Self::TooLarge { rows, columns } => {
+                write!(f, "{rows} x {columns} weights are more than any memory holds")
             }
             Self::Rows { given, expected } => {
                 write!(f, "{given} rows for a panel of {expected}")
@@ -86,15 +96,17 @@ impl PackedMatrix {
     /// A matrix of zeros, to be filled panel by panel.
     ///
     /// # Errors
-    /// [`PackError::Columns`] if the columns are no whole blocks.
+    /// [`PackError::Columns`] if the columns are no whole blocks, [`PackError::TooLarge`] if no memory
+    /// could hold them.
     pub fn zeroed(format: Format, rows: usize, columns: usize) -> Result<Self, PackError> {
         let multiple = format.block_weights();
         if !columns.is_multiple_of(multiple) {
             return Err(PackError::Columns { columns, multiple });
         }
         let layout = RecordLayout::of(format);
-        let records = rows.div_ceil(PANEL) * (columns / BLOCK);
-        let memory = AlignedBytes::zeroed(records * layout.lines() * LINE);
+        let bytes = bytes_of(&[rows.div_ceil(PANEL), columns / BLOCK, layout.lines(), LINE])
+            .ok_or(PackError::TooLarge { rows, columns })?;
+        let memory = AlignedBytes::zeroed(bytes);
         Ok(Self { format, rows, columns, layout, memory })
     }
 

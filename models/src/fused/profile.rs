@@ -75,8 +75,8 @@ pub(super) struct Profile {
     spent: Cell<[Duration; Operation::NAMES.len()]>,
 }
 
-// SAFETY: only thread 0 of a pass touches the cells, and outside of passes they are reached through
-// exclusive borrows or by the one thread that owns the decoder.
+// SAFETY: cells are written by thread 0 of a pass, which reads no others meanwhile: a pass has the
+// decoder borrowed mutably. Outside of passes they are only read, which many threads may do.
 unsafe impl Sync for Profile {}
 
 impl Profile {

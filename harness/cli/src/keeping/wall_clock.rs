@@ -35,7 +35,7 @@ fn jump(before: Timestamp, after: Timestamp, steady: SignedDuration) -> Option<S
     (by.abs() > NOTICED).then(|| {
         format!(
             "the system's clock went {way} by {} s beside the time that passed: samples are timed by another clock, started_at of later cases is not",
-            by.abs().as_secs()
+            (by.abs().as_millis() + 500) / 1_000
         )
     })
 }

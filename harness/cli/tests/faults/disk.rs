@@ -40,6 +40,21 @@ fn the_main_job_on_a_full_disk_shows_what_it_measured() {
     assert!(!out.join("report.html.part").exists());
 }
 
+#[test]
+fn an_import_onto_a_full_disk_leaves_nothing_in_the_way_of_the_next_one() {
+    let home = tempfile::tempdir().unwrap();
+    let (run, imported) = (fresh(&home), home.path().join("imported"));
+    assert!(sweep(&run).output().unwrap().status.success());
+    let mut import = Command::new(PROGRAM);
+    import.arg("import").arg(&run).arg("--out").arg(&imported);
+    let output = behind("trap '' XFSZ; ulimit -f 4", &import).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("File too large"), "{}", stderr(&output));
+    let output = import.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(records(&imported).len(), 2);
+}
+
 /// A real file system without room, where this user may mount one. It goes with the process, so it
 /// is copied out behind it.
 #[test]

@@ -7,6 +7,7 @@ mod clock;
 mod disk;
 mod engine;
 mod memory;
+mod server;
 
 use freeweights_record::{KeptRun, ReadOptions, Record, Status, read_results};
 use std::fs;

@@ -23,6 +23,7 @@ pub(crate) use subject::{assessed, is_good, model_of, ran_by};
 use crate::error::ReportError;
 use crate::grid::Grid;
 use crate::page::Page;
+use crate::page::few::Few;
 pub use crate::svg::Drawing;
 use crate::svg::Size;
 use freeweights_cost::Assessment;
@@ -114,11 +115,13 @@ pub(crate) fn measured(page: &Page<'_>) -> Result<Vec<Chart>, ReportError> {
     Ok(charts.into_iter().flatten().collect())
 }
 
-/// Every chart of a report.
+/// Every chart of a report; of very many cases and models as few as a page shows.
 ///
 /// # Errors
 /// [`ReportError::Drawing`].
 pub fn charts(page: &Page<'_>) -> Result<Vec<Chart>, ReportError> {
+    let few = Few::of(page);
+    let page = &few.page();
     let mut all = Vec::new();
     for (index, assessment) in page.assessments.iter().enumerate() {
         all.extend(OfAssessment::new(assessment, index)?.all());

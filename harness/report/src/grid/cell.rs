@@ -1,5 +1,6 @@
 //! One cell: full precision for machines, a rounded word for people.
 
+use crate::visible::visible;
 use freeweights_cost::people;
 use freeweights_record::spreadsheet::harmless;
 use serde_json::Value;
@@ -65,13 +66,13 @@ impl Cell {
     pub(crate) fn for_people(&self) -> String {
         match self {
             Self::Missing => MISSING.to_owned(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => visible(text).into_owned(),
             #[expect(clippy::cast_precision_loss, reason = "shown, not computed with")]
             Self::Whole(count) => people::thousands(*count as f64),
             Self::Flag(true) => "yes".to_owned(),
             Self::Flag(false) => "no".to_owned(),
             Self::Number { shown, .. } | Self::Named { shown, .. } | Self::Count { shown, .. } => {
-                shown.clone()
+                visible(shown).into_owned()
             }
         }
     }

@@ -4,6 +4,7 @@
 //! records.
 
 mod answer;
+pub(crate) mod few;
 mod fleet;
 mod section;
 mod table;
@@ -12,7 +13,9 @@ mod unmeasured;
 use crate::charts::{self, Chart, OfAssessment};
 use crate::error::ReportError;
 use crate::tables;
+use crate::visible::visible;
 use answer::Answer;
+use few::Few;
 use fleet::Simulated;
 pub use fleet::fleet_page;
 use freeweights_cost::claims::ClaimAnswers;
@@ -87,6 +90,8 @@ struct Whole<'a> {
 /// # Errors
 /// [`ReportError::Drawing`], [`ReportError::Page`], [`ReportError::Csv`].
 pub fn html_report(page: &Page<'_>) -> Result<String, ReportError> {
+    let few = Few::of(page);
+    let (all, page) = (page, &few.page());
     let costed = page
         .assessments
         .iter()
@@ -94,9 +99,9 @@ pub fn html_report(page: &Page<'_>) -> Result<String, ReportError> {
         .map(|(index, assessment)| costed(assessment, index))
         .collect::<Result<Vec<_>, _>>()?;
     let measured = shown(charts::measured(page)?)?;
-    let leaderboard = match page.assessments {
+    let leaderboard = match all.assessments {
         [_, _, ..] => {
-            Some(Tabled::of("leaderboard", "Leaderboard", &tables::leaderboard(page.assessments))?)
+            Some(Tabled::of("leaderboard", "Leaderboard", &tables::leaderboard(all.assessments))?)
         }
         _ => None,
     };
@@ -104,22 +109,24 @@ pub fn html_report(page: &Page<'_>) -> Result<String, ReportError> {
     for (at, (run, host)) in page.hosts.iter().enumerate() {
         machines.push(Tabled::of(&format!("machine-{at}"), run, &tables::host(host))?);
     }
-    let measurements =
-        Tabled::of("measurements", "Every measured case", &tables::measurements(page.records))?;
+    let caption = few.of_cases().unwrap_or_else(|| "Every measured case".into());
+    let measurements = Tabled::of("measurements", &caption, &tables::measurements(page.records))?;
+    let mut unmeasured = unmeasured::unmeasured(all.records, all.assessments);
+    unmeasured.extend(few.told());
     let figures =
         Tabled::of("figures", "Every figure in use", &tables::assumptions(page.assessments))?;
     let whole = Whole {
         style: STYLE,
         script: SCRIPT,
-        title: title(page),
-        place: place(page),
+        title: title(all),
+        place: place(all),
         costed,
         fleets: Vec::new(),
         measured,
         leaderboard,
         measurements: Some(measurements),
         claims: section::judged(page.claims),
-        unmeasured: unmeasured::unmeasured(page.records, page.assessments),
+        unmeasured,
         figures: Some(figures),
         machines,
         command: page.command,
@@ -154,7 +161,9 @@ fn rendered(whole: &Whole<'_>) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("page", PAGE)?;
-    Ok(environment.get_template("page")?.render(Serde(whole))?)
+    let page = environment.get_template("page")?.render(Serde(whole))?;
+    // Whoever reads its source in a terminal is commanded by it no more than a browser is.
+    Ok(visible(&page).into_owned())
 }
 
 fn title(page: &Page<'_>) -> String {

@@ -2,6 +2,7 @@
 
 use super::ink::Ink;
 use crate::error::ReportError;
+use crate::visible::visible;
 use minijinja::HtmlEscape;
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -62,7 +63,8 @@ impl Drawing {
     #[must_use]
     pub fn file(&self, title: &str, about: &str) -> String {
         let (width, height) = self.size;
-        let (title, about) = (HtmlEscape(title), HtmlEscape(about));
+        let (title, about) = (visible(title), visible(about));
+        let (title, about) = (HtmlEscape(&title), HtmlEscape(&about));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{title}</title><desc>{about}</desc><rect width=\"{width}\" height=\"{height}\" fill=\"#FFFFFF\"/>{}</svg>\n",
             self.body
@@ -200,12 +202,13 @@ impl Canvas<'_> {
         let font = if look.bold { font.style(FontStyle::Bold) } else { font };
         let ink = look.ink.rgb();
         let style = TextStyle::from(font).color(&ink).pos(Pos::new(across, VPos::Center));
-        self.area.draw_text(text, &style, at).map_err(drawing)
+        // A drawing with a control character is no XML.
+        self.area.draw_text(&visible(text), &style, at).map_err(drawing)
     }
 
     /// What a pointer tells that rests here.
     pub(crate) fn mark(&mut self, at: Point, told: impl Into<String>) {
-        self.marks.push((at, told.into()));
+        self.marks.push((at, visible(&told.into()).into_owned()));
     }
 }
 

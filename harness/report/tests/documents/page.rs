@@ -187,6 +187,24 @@ fn plain(html: &str) -> String {
 }
 
 #[test]
+fn a_page_of_very_many_cases_shows_some_of_them_and_says_so() {
+    let many: Vec<_> = (0..20_000)
+        .map(|n| {
+            let mut record = records()[n % records().len()].clone();
+            record.case_id = format!("case-{n}").into();
+            record
+        })
+        .collect();
+    let mut given = given();
+    given.records = many;
+    let page = html_report(&given.page()).unwrap();
+    assert!(page.len() < 8_000_000, "{} bytes", page.len());
+    assert!(page.contains("400 of the 20000 measured cases"));
+    let all = charts(&given.page()).unwrap();
+    assert!(all.iter().all(|chart| chart.wide.file("", "").len() < 1_000_000));
+}
+
+#[test]
 fn names_that_would_be_code_stay_names() {
     const NAME: &str = "=1+1<img src=x onerror=\"alert('1')\">|ü";
     let mut hostile = records();
