@@ -76,6 +76,7 @@ impl Emulation {
 /// A fresh folder that nobody else can write to: what lies in it is loaded as code.
 fn fresh_folder() -> std::io::Result<PathBuf> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "folders have no mode there"))]
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
