@@ -65,7 +65,7 @@ impl Progress {
     }
 
     /// Says what is going on.
-    pub fn say(&self, message: String) {
+    pub fn say(&self, message: &str) {
         if let Some(last) = self.last_line.get()
             && last.elapsed() >= LINES
         {
@@ -74,11 +74,11 @@ impl Progress {
                     print::note(&format!("{} of {all} cases; {message}", self.bar.position()));
                 }
                 // Something without parts.
-                None => print::note(&message),
+                None => print::note(message),
             }
             self.last_line.set(Some(Instant::now()));
         }
-        self.bar.set_message(visible(&message).into_owned());
+        self.bar.set_message(visible(message).into_owned());
     }
 
     /// Writes a line above the bar.

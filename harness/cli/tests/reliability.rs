@@ -182,11 +182,11 @@ fn endurance(page: &mut String) {
     ];
     for row in rows("soak.csv", &columns) {
         let change = |from: usize| format!("{} to {}", row[from], row[from + 1]);
-        let (memory, files, pace) = (change(3), change(5), change(7));
+        let (memory, files, each_minute) = (change(3), change(5), change(7));
         let (samples, what) = (grouped(row[2].parse().unwrap()), &row[0]);
         writeln!(
             page,
-            "| {what} | {} | {samples} | {memory} | {files} | {pace} | {} | {} |",
+            "| {what} | {} | {samples} | {memory} | {files} | {each_minute} | {} | {} |",
             row[1], row[9], row[10]
         )
         .unwrap();

@@ -334,7 +334,9 @@ pub fn write_results(path: &Path, measurements: &Measurements) -> Result<(), Wri
     let written = write();
     if written.is_err() {
         // Half a result is none, and in the way of the next attempt.
-        made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        for path in &made {
+            let _ = std::fs::remove_file(path);
+        }
     }
     written
 }

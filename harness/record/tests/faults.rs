@@ -40,9 +40,9 @@ fn record() -> Record {
 
 /// A folder with one sample and a further file.
 fn begun(path: &Path) -> RunFolder {
-    let mut run = RunFolder::create(path).unwrap();
-    run.write_file("run.json", "{}\n").unwrap();
-    run.write_sample(OF, &sample(0)).unwrap();
+    let mut run = RunFolder::create(path).expect("a folder");
+    run.write_file("run.json", "{}\n").expect("a file");
+    run.write_sample(OF, &sample(0)).expect("a sample");
     run
 }
 

@@ -48,7 +48,7 @@ impl Observer for Watch<'_, '_> {
         let left = self.eta.left().map(|left| format!(", {left}")).unwrap_or_default();
         let model = &self.info.model.name;
         self.progress.cover(self.eta.cases());
-        self.progress.say(format!("{model}: {case}, {what} {}{left}", so_far + 1));
+        self.progress.say(&format!("{model}: {case}, {what} {}{left}", so_far + 1));
         Ok(())
     }
 

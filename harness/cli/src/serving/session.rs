@@ -309,7 +309,7 @@ async fn look(start: Instant, beside: Arc<Beside>) {
 
 async fn say(progress: Progress, what: String, ended: Arc<AtomicU32>) {
     loop {
-        progress.say(format!("{what}: {} requests ended", ended.load(Ordering::Relaxed)));
+        progress.say(&format!("{what}: {} requests ended", ended.load(Ordering::Relaxed)));
         sleep(Duration::from_millis(250)).await;
     }
 }
