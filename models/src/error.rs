@@ -260,7 +260,20 @@ fn in_one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
-/// The first line of an error of candle, which may carry a backtrace below.
+/// An error of candle without the backtraces that candle adds where `RUST_BACKTRACE` is set: each
+/// time one is shown it costs up to seconds and hundreds of megabytes.
+pub(crate) fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
+    use candle_core::Error;
+    let bare = |inner: Box<Error>| Box::new(without_backtrace(*inner));
+    match error {
+        Error::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        Error::WithPath { inner, path } => Error::WithPath { inner: bare(inner), path },
+        Error::Context { inner, context } => Error::Context { inner: bare(inner), context },
+        plain => plain,
+    }
+}
+
+/// The first line of an error of candle.
 pub(crate) fn first_line(error: &candle_core::Error) -> String {
     let text = error.to_string();
     in_one_line(text.lines().next().unwrap_or_default()).into_owned()
@@ -291,6 +304,7 @@ impl From<GpuError> for ModelError {
 /// candle tells that a GPU is full in words only.
 impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
+        let error = without_backtrace(error);
         let text = error.to_string();
         let full = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
         if full.iter().any(|sign| text.contains(sign)) {
@@ -303,6 +317,25 @@ impl From<candle_core::Error> for ModelError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_backtrace_is_looked_up_for_an_error_of_candle() {
+        use candle_core::Error;
+        // Captured whether `RUST_BACKTRACE` is set or not.
+        let backtrace = || Box::new(std::backtrace::Backtrace::force_capture());
+        let traced = |inner: Error| {
+            let inner = Box::new(inner);
+            Error::WithBacktrace { inner, backtrace: backtrace() }
+        };
+        let told = |error: Error| without_backtrace(error).to_string();
+        assert_eq!(told(traced(traced(Error::Msg("a".into())))), "a");
+        let path = traced(Error::Msg("a".into())).with_path("p");
+        assert_eq!(told(traced(path)), "path: \"p\" a");
+        assert_eq!(told(traced(Error::Msg("a".into())).context("c")), "c\na");
+        let ours = ModelError::from(traced(Error::Msg("a".into())));
+        let source = std::error::Error::source(&ours).expect("candle's own");
+        assert_eq!((ours.to_string().as_str(), source.to_string().as_str()), ("candle: a", "a"));
+    }
 
     #[test]
     fn a_full_gpu_is_told_from_other_failures_whoever_notices_it() {

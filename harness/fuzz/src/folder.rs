@@ -1,12 +1,11 @@
-//! A folder in memory, so that files are read the way the command line reads them.
+//! A folder for temporary files, so that files are read the way the command line reads them;
+//! `scripts/fuzz` gives it one in memory.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let memory = PathBuf::from("/dev/shm");
-    let above = if memory.is_dir() { memory } else { std::env::temp_dir() };
-    let folder = above.join(format!("freeweights-fuzz-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("freeweights-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the inputs");
     folder
 });

@@ -5,7 +5,7 @@ use crate::{bounded, parted, text};
 use freeweights_record::compare::{CompareOptions, Side, compare};
 use freeweights_record::requests::RequestTotals;
 use freeweights_record::{
-    KeptRun, Mapping, Measurements, ReadOptions, Record, read_gaps, read_requests, read_results,
+    KeptRun, Mapping, Measurements, ReadOptions, Record, SCHEMA_VERSION, read_gaps, read_requests, read_results,
     read_summary_from, summary_text,
 };
 
@@ -41,7 +41,7 @@ pub fn run_folder(data: &[u8]) {
         let mut totals = RequestTotals::default();
         // Either is an error or none: both are answers.
         let _ = read_requests(&folder(), |_, request| totals.push(&request));
-        let mut record = Record::default();
+        let mut record = Record { schema_version: SCHEMA_VERSION, ..Record::default() };
         totals.summarise(&mut record, 42);
         let _ = (totals.slices(), totals.served_share(), totals.errors());
         // Times near the end of all numbers make figures beyond it, which are refused.

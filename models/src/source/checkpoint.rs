@@ -2,7 +2,7 @@
 
 mod shard;
 
-use crate::error::ModelError;
+use crate::error::{ModelError, first_line, without_backtrace};
 use crate::families::{self, Config, Family};
 use crate::source::regular::{self, CONFIG_BYTES, INDEX_BYTES};
 use crate::spec::ModelSpec;
@@ -79,7 +79,8 @@ pub(crate) fn open(folder: &Path) -> Result<Checkpoint, ModelError> {
     // the contract of every reader that maps weights. A file that is cut short meanwhile ends the
     // process where it is read (`SIGBUS`); `unchanged` refuses what was cut before that.
     let tensors = unsafe { MmapedSafetensors::multi(&shards) }.map_err(|error| {
-        bad(format!("damaged or cut short ({})", crate::error::first_line(&error)))
+        let error = without_backtrace(error);
+        bad(format!("damaged or cut short ({})", first_line(&error)))
     })?;
     let (stored, unread) = shapes(&tensors);
     let prefix = Prefix::of(stored.keys());

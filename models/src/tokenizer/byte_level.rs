@@ -32,6 +32,7 @@ pub(super) fn build(
     let model = BPE::builder()
         .vocab_and_merges(ids, merges)
         .ignore_merges(split.whole_words)
+        .cache_capacity(super::WORDS_KEPT)
         .build()
         .map_err(|error| error.to_string())?;
     let mut tokenizer = Tokenizer::new(model);

@@ -17,8 +17,14 @@ use crate::source::regular::{self, TOKENIZER_BYTES};
 use candle_core::quantized::gguf_file::Value;
 use std::collections::HashMap;
 use std::path::Path;
+use tokenizers::models::ModelWrapper;
 use tokenizers::{AddedToken, Tokenizer};
 use vocabulary::{Kind, Vocabulary};
+
+/// Words of which BPE keeps the tokens for the next time: none. It keeps them by thread and by
+/// tokenizer, and goes on keeping them when the tokenizer is no more (tokenizers 0.23.2,
+/// src/models/bpe/model.rs, `BPE_LOCAL_CACHE`).
+const WORDS_KEPT: usize = 0;
 
 /// A model's tokenizer.
 #[derive(Debug, Clone)]
@@ -60,7 +66,14 @@ impl TextTokenizer {
             _ => {}
         }
         match Tokenizer::from_file(path) {
-            Ok(tokenizer) => Ok(Self { tokenizer, before: None, after: None }),
+            Ok(mut tokenizer) => {
+                if let ModelWrapper::BPE(model) = tokenizer.get_model() {
+                    let mut model = model.clone();
+                    model.resize_cache(WORDS_KEPT);
+                    tokenizer.with_model(model);
+                }
+                Ok(Self { tokenizer, before: None, after: None })
+            }
             Err(error) => {
                 Err(ModelError::Tokenizer { reason: format!("{}: {error}", path.display()) })
             }

@@ -37,6 +37,7 @@ pub(super) fn build(
     let model = BPE::builder()
         .vocab_and_merges(ids(vocabulary)?, merges)
         .byte_fallback(true)
+        .cache_capacity(super::WORDS_KEPT)
         .build()
         .map_err(|error| error.to_string())?;
     let mut tokenizer = Tokenizer::new(model);

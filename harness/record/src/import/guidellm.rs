@@ -272,9 +272,10 @@ fn csv_distribution(row: &Fields<'_>, group: &str, name: &str) -> Result<Distrib
         None => Vec::new(),
         Some(text) => {
             let list: Option<Vec<f64>> = serde_json::from_str(&text).ok();
-            let list = list.filter(|list| list.len() == PERCENTILES);
+            let all = |list: &Vec<f64>| list.iter().all(|number| *number >= 0.0);
+            let list = list.filter(|list| list.len() == PERCENTILES && all(list));
             let wrong = || {
-                let expected = "a list of 11 percentiles, [minimum, .., maximum]";
+                let expected = "a list of 11 percentiles of 0 or more, [minimum, .., maximum]";
                 row.refuse(&column("Percentiles"), &text, expected)
             };
             list.ok_or_else(wrong)?
