@@ -53,7 +53,8 @@ fn a_tokenizer_that_is_dropped_keeps_no_words() {
     let path = folder.path().join("tokenizer.json");
     let makers: [&dyn Fn() -> TextTokenizer; 2] = [&of_a_gguf, &|| of_a_file(&path)];
     for make in makers {
-        let text: String = (0..WORDS).map(|n| format!("{} ", 1_000_000 + n)).collect();
+        let words: Vec<String> = (0..WORDS).map(|n| (1_000_000 + n).to_string()).collect();
+        let text = words.join(" ");
         // What is made once, and what the allocator holds ready.
         let read = || assert!(make().encode(&text).unwrap().len() >= 6 * WORDS);
         read();
