@@ -27,7 +27,9 @@ impl Beside {
         let mut found: Vec<_> = entries
             .filter_map(|entry| {
                 let path = entry.ok()?.path().join("summary.csv");
-                let changed = path.metadata().and_then(|data| data.modified()).ok()?;
+                // A pipe would be waited for.
+                let about = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                let changed = about.modified().ok()?;
                 (path.parent()? != run).then_some((Reverse(changed), path))
             })
             .collect();

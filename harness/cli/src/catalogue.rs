@@ -30,7 +30,7 @@ impl PriceFiles {
         let mut catalogue = Catalogue::bundled();
         for path in &self.prices {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(|| {
+            let text = crate::texts::written(path).with_context(|| {
                 format!("cannot read the prices {name}; name a file with --prices")
             })?;
             let imported = import(&text, &name, self.date_of(path)?)?;

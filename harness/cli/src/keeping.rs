@@ -279,7 +279,7 @@ fn unloaded(subject: &Subject, engine: InProcess) -> EngineInfo {
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| {
+    crate::texts::written(path).with_context(|| {
         format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
     })
 }

@@ -21,6 +21,7 @@ mod results;
 mod roofline;
 mod serving;
 mod suite;
+mod texts;
 mod watching;
 
 use clap::{Parser, Subcommand};

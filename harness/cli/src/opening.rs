@@ -6,7 +6,7 @@ use crate::manifest::{self, FoundModel, Manifest};
 use crate::measuring::{build_info, use_threads};
 use crate::progress::{Downloads, Progress};
 use crate::suite::{Plan, Suite, embedded};
-use crate::{print, results};
+use crate::{print, results, texts};
 use anyhow::{Context, ensure};
 use freeweights_measure::condition::warnings;
 use freeweights_measure::{
@@ -166,7 +166,7 @@ fn failed(kept: &KeptRun) -> usize {
 
 /// The machine as the run described it when it began, ceilings and all.
 fn host_of(path: &Path) -> Option<Host> {
-    serde_json::from_str(&std::fs::read_to_string(path.join("host.json")).ok()?).ok()
+    serde_json::from_str(&texts::inside(&path.join("host.json")).ok()?).ok()
 }
 
 /// The ceilings of the CPUs and of each GPU of the run; of GPUs a file keeps every sample.
@@ -197,7 +197,7 @@ fn measure_what_it_can(host: &mut Host, suite: &Suite, folder: &RunFolder) -> an
 }
 
 fn sha256_of_text(path: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read(path).with_context(|| {
+    let text = texts::written(path).with_context(|| {
         format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
     })?;
     let hex = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {

@@ -115,6 +115,6 @@ pub fn folders_of_runs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 pub fn host(path: &Path) -> Option<Host> {
     let folder = if path.is_dir() { path } else { path.parent()? };
     let beside = path.is_dir() || path.file_name().is_some_and(|name| name == "summary.csv");
-    let text = std::fs::read_to_string(folder.join("host.json")).ok().filter(|_| beside)?;
+    let text = crate::texts::inside(&folder.join("host.json")).ok().filter(|_| beside)?;
     serde_json::from_str(&text).ok()
 }

@@ -3,7 +3,7 @@
 //! Not here: whether the run may go on at all (the same machine, model and arguments), which is for
 //! those who measure to say.
 
-use crate::read::{self, ReadError};
+use crate::read::{self, ReadError, plain};
 use crate::record::{Record, Status};
 use crate::run_folder::RunFolder;
 use crate::sample::Sample;
@@ -92,7 +92,7 @@ impl KeptRun {
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, ReadError> {
-    match std::fs::read(path) {
+    match plain::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         read => read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source }),
     }

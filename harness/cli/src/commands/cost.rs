@@ -106,7 +106,7 @@ impl Terms {
     pub fn scenario(&self) -> anyhow::Result<Scenario> {
         let mut scenario = self.stated()?;
         if let Some(path) = scenario.demand.trace.clone() {
-            let text = std::fs::read_to_string(&path).with_context(|| {
+            let text = crate::texts::trace(Path::new(&path)).with_context(|| {
                 format!("cannot read the trace {path}; name one with --set demand.trace=FILE")
             })?;
             let trace = Trace::parse(&text).with_context(|| path.clone())?;
@@ -125,7 +125,7 @@ impl Terms {
         if PRESETS.iter().any(|preset| preset.name == name) || !names_a_file(name) {
             return Ok(Scenario::preset(name, &overrides)?);
         }
-        let text = std::fs::read_to_string(name).with_context(|| {
+        let text = crate::texts::written(Path::new(name)).with_context(|| {
             format!("cannot read the scenario {name}; --show-preset prints one to begin with")
         })?;
         Ok(load(&text, name, &overrides)?)

@@ -259,7 +259,7 @@ fn text(args: &FleetArgs, answers: &[FleetAnswer], format: Format) -> anyhow::Re
 
 fn read_trace(path: &Path, asked: &Asked) -> anyhow::Result<Trace> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
+    let text = crate::texts::trace(path)
         .with_context(|| format!("cannot read the trace {shown}; name one with --trace FILE"))?;
     let trace = match &asked.map_trace {
         Some(map) => Trace::parse_mapped(&text, map),

@@ -29,7 +29,7 @@ pub struct LedgerArgs {
 
 pub fn run(args: &LedgerArgs) -> anyhow::Result<Exit> {
     let name = args.file.display().to_string();
-    let text = std::fs::read_to_string(&args.file).with_context(|| {
+    let text = crate::texts::written(&args.file).with_context(|| {
         format!("cannot read {name}; give a CSV with year,model,training_usd,revenue_usd")
     })?;
     let ledger = Ledger::from_csv(&text).context(name)?;

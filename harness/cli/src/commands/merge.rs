@@ -85,7 +85,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     summarise(&mut record, &parts, &totals);
     folder.write_record(&record)?;
     folder.write_file("merged.json", &merged(&parts)?)?;
-    let host = std::fs::read_to_string(parts[0].path.join("host.json"));
+    let host = crate::texts::inside(&parts[0].path.join("host.json"));
     if let Ok(host) = host {
         folder.write_file("host.json", &host)?;
     }
@@ -111,7 +111,7 @@ fn part(path: &Path) -> anyhow::Result<Part> {
     };
     let manifest = path.join(crate::manifest::FILE);
     let cannot = || format!("cannot read {}; give the folder of a run", manifest.display());
-    let text = std::fs::read_to_string(&manifest).with_context(cannot)?;
+    let text = crate::texts::inside(&manifest).with_context(cannot)?;
     let run: Value = serde_json::from_str(&text).with_context(cannot)?;
     let Some(shard) = run["load"]["shard"].as_str() else {
         bail!("{} is no part of a load: it was not made with --shard", path.display());

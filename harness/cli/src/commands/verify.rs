@@ -180,7 +180,7 @@ fn tokens(args: &VerifyArgs, reference: &Loaded) -> anyhow::Result<Vec<u32>> {
     let Some(path) = &args.text else {
         return Ok(random_tokens(most, reference.decoder.spec().vocab, 42));
     };
-    let text = std::fs::read_to_string(path).with_context(|| {
+    let text = crate::texts::written(path).with_context(|| {
         format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
     })?;
     let tokenizer = match &reference.tokenizer {

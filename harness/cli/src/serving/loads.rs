@@ -173,7 +173,7 @@ fn schedules(args: &BenchArgs, lengths: Lengths) -> Vec<Schedule> {
 fn of_trace(args: &BenchArgs, path: &Path) -> anyhow::Result<Load> {
     let server = &args.server;
     ensure!(!server.find_max, "--find-max searches with --rate or --concurrency, not with --trace");
-    let text = std::fs::read_to_string(path)
+    let text = crate::texts::trace(path)
         .with_context(|| format!("cannot read {}; give a trace of requests", path.display()))?;
     let trace = Trace::parse(&text).with_context(|| path.display().to_string())?;
     let cut = |tokens: Tokens, most: Option<u64>| {

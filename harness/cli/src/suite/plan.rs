@@ -161,7 +161,7 @@ impl Plan {
     /// Reads the plan of a file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(|| {
+        let text = crate::texts::written(path).with_context(|| {
             format!(
                 "cannot read the plan {name}; name a TOML file, or one of {}",
                 super::embedded::names().join(", ")

@@ -2,8 +2,8 @@
 //!
 //! Not here: how they are shown, and the rates of `raw.csv` (`samples`).
 
-use super::ReadError;
 use super::table::Table;
+use super::{ReadError, plain};
 use crate::record::{Record, SCHEMA_VERSION};
 use crate::sample::{ItlRow, RAW_COLUMNS_OF_VERSION_2, RawRow};
 use crate::text::Text;
@@ -65,7 +65,7 @@ fn open<T>(
     read: impl FnOnce(File) -> Result<T, ReadError>,
 ) -> Result<Option<T>, ReadError> {
     let path = folder.join(name);
-    match File::open(&path) {
+    match plain::open(&path) {
         Ok(file) => match read(file) {
             Ok(read) => Ok(Some(read)),
             Err(source) => Err(ReadError::Beside { path, source: source.into() }),

@@ -3,6 +3,7 @@
 mod error;
 mod gaps;
 mod kept;
+pub(crate) mod plain;
 mod requests;
 mod samples;
 mod split;
@@ -77,9 +78,11 @@ impl Measurements {
 /// # Errors
 /// [`ReadError`], with line and column or the way to the field where one value is to blame.
 pub fn read_results(path: &Path, options: &ReadOptions) -> Result<Measurements, ReadError> {
-    let path = if path.is_dir() { path.join("summary.csv") } else { path.to_path_buf() };
+    let folder = path.is_dir();
+    let path = if folder { path.join("summary.csv") } else { path.to_path_buf() };
     let failed = |source| ReadError::Io { path: path.clone(), source };
-    let mut file = BufReader::with_capacity(HEAD, File::open(&path).map_err(failed)?);
+    let file = if folder { plain::open(&path) } else { File::open(&path) };
+    let mut file = BufReader::with_capacity(HEAD, file.map_err(failed)?);
     if is_summary(file.fill_buf().map_err(failed)?) {
         return read_run(&path, file, options.lenient);
     }
@@ -134,7 +137,7 @@ fn read_beside(
     skipped: &mut Vec<String>,
     notes: &mut Vec<String>,
 ) -> Result<Samples, ReadError> {
-    let file = match File::open(path) {
+    let file = match plain::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Samples::default()),
         Err(source) => return Err(ReadError::Io { path: path.to_path_buf(), source }),

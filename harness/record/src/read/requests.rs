@@ -1,7 +1,7 @@
 //! Requests to a server out of `raw.csv` and `itl.csv`.
 
-use super::ReadError;
 use super::kept::{KeptGaps, each};
+use super::{ReadError, plain};
 use crate::requests::{RequestOf, RequestSample};
 use crate::sample::RawRow;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub fn read_requests(
 ) -> Result<(), ReadError> {
     let read = |name: &'static str| {
         let path = folder.join(name);
-        let text = std::fs::read(&path).map_err(|source| ReadError::Io { path, source })?;
+        let text = plain::read(&path).map_err(|source| ReadError::Io { path, source })?;
         Ok::<_, ReadError>(text)
     };
     let beside = |name: &str| {
