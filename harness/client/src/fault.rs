@@ -80,6 +80,14 @@ pub enum Fault {
         /// The most that is read.
         most: usize,
     },
+    /// An answer without an end.
+    #[error(
+        "endless: the answer goes on beyond {asked} tokens by far; the server keeps to no max_tokens"
+    )]
+    Endless {
+        /// Tokens that were asked for.
+        asked: u64,
+    },
     /// An error within the stream.
     #[error("server: {said}")]
     Said {

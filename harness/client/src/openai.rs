@@ -21,6 +21,13 @@ const END_OF_BODY: Duration = Duration::from_millis(100);
 /// Most bytes of an answer that is no stream which are read for its words.
 const MOST_OF_AN_ERROR: usize = 4_096;
 
+/// Events with content that are kept of an answer, and bytes of its text, for each token that was
+/// asked for; a server may stop late, and may write one character at a time.
+const MOST_OF_A_TOKEN: (usize, usize) = (4, 64);
+
+/// Events and bytes that any answer may have.
+const MOST_OF_NONE: (usize, usize) = (1 << 16, 4 << 20);
+
 /// A server with an OpenAI-compatible interface.
 #[derive(Debug, Clone)]
 pub struct OpenAi {
@@ -178,6 +185,7 @@ impl OpenAi {
 
 /// What was seen of an answer so far.
 struct Seen {
+    asked: u64,
     sent: Instant,
     arrivals: Vec<Instant>,
     usage: Option<Usage>,
@@ -199,11 +207,22 @@ impl Seen {
                     if target.keep_text {
                         self.text.extend(chunk.text());
                     }
+                    if self.is_beyond() {
+                        return Err(Fault::Endless { asked: self.asked });
+                    }
                 }
                 self.usage = chunk.usage.or(self.usage);
             }
         }
         Ok(())
+    }
+
+    /// Whether there is more of it than any answer of so many tokens has.
+    fn is_beyond(&self) -> bool {
+        let tokens = usize::try_from(self.asked).unwrap_or(usize::MAX);
+        let most = |each: usize, least: usize| tokens.saturating_mul(each).saturating_add(least);
+        self.arrivals.len() > most(MOST_OF_A_TOKEN.0, MOST_OF_NONE.0)
+            || self.text.len() > most(MOST_OF_A_TOKEN.1, MOST_OF_NONE.1)
     }
 }
 
@@ -211,6 +230,7 @@ impl Server for OpenAi {
     async fn send(&self, request: Prepared, cut: Cut) -> Exchange {
         let tokens = usize::try_from(request.osl.get()).unwrap_or(0).min(1 << 16);
         let mut seen = Seen {
+            asked: request.osl.get(),
             sent: Instant::now(),
             arrivals: Vec::with_capacity(tokens),
             usage: None,

@@ -61,8 +61,14 @@ fn measured(rows: &[RequestSample]) -> Vec<&RequestSample> {
 
 /// All requests fail with this, and the server was asked once for each.
 fn fails_with(model: &str, said: &str) -> Vec<RequestSample> {
+    fails_in(model, said, |_| ())
+}
+
+fn fails_in(model: &str, said: &str, set: impl Fn(&mut Target)) -> Vec<RequestSample> {
     let server = FakeServer::start();
-    let (rows, end) = run(target(&server.url(), model), &case());
+    let mut target = target(&server.url(), model);
+    set(&mut target);
+    let (rows, end) = run(target, &case());
     let counted = measured(&rows);
     assert_eq!((counted.len(), end.why), (REQUESTS as usize, WhyEnded::Done), "{model}");
     for row in &counted {
@@ -127,7 +133,20 @@ fn streams_that_break() {
     fails_with("malformed", "bad_event: EOF while parsing an object at line 1 column 13");
     fails_with("not_utf8", "bad_event: it is no UTF-8");
     fails_with("error_event", "server: out of memory");
-    fails_with("endless", "too_long: a line of the stream has more than 4194304 bytes");
+    fails_with("endless_line", "too_long: a line of the stream has more than 4194304 bytes");
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let said =
+        "endless: the answer goes on beyond 8 tokens by far; the server keeps to no max_tokens";
+    // On a busy machine so much takes its time.
+    let patient = |target: &mut Target| {
+        (target.timeout, target.stall) = (Duration::from_mins(2), Duration::from_mins(2));
+        target.keep_text = true;
+    };
+    fails_in("endless", said, patient);
+    fails_in("endless_text", said, patient);
 }
 
 #[test]

@@ -211,6 +211,16 @@ fn remember(shared: &Shared, version: Version, headers: &HeaderMap) {
     }
 }
 
+/// A line, a count of events or a text without end, as far as it matters.
+fn endless(kind: &str, chat: bool) -> Vec<u8> {
+    let (text, events) = match kind {
+        "endless_line" => return vec![b'x'; 5 << 20],
+        "endless_text" => (1 << 20, 5),
+        _ => (1, 70_000),
+    };
+    format!("data: {}\n\n", content(chat, &"a".repeat(text))).repeat(events).into_bytes()
+}
+
 async fn complete(
     State(shared): State<Arc<Shared>>,
     version: Version,
@@ -302,7 +312,7 @@ async fn complete(
             stream(vec![whole(&[token("a"), r#"{"error":{"message":"out of memory"}}"#.into()])])
         }
         "empty" => stream(vec![whole(&[content(chat, ""), usage, "[DONE]".into()])]),
-        "endless" => stream(vec![vec![b'x'; 5 << 20]]),
+        kind if kind.starts_with("endless") => stream(vec![endless(kind, chat)]),
         "at_once" => {
             let mut all: Vec<String> = vec![content(chat, ""); 1];
             all.extend((0..tokens).map(|_| token("a")));
