@@ -5,8 +5,8 @@ use crate::{bounded, parted, text};
 use freeweights_record::compare::{CompareOptions, Side, compare};
 use freeweights_record::requests::RequestTotals;
 use freeweights_record::{
-    KeptRun, Mapping, Measurements, ReadOptions, Record, SCHEMA_VERSION, read_gaps, read_requests, read_results,
-    read_summary_from, summary_text,
+    KeptRun, Mapping, Measurements, ReadOptions, Record, SCHEMA_VERSION, read_gaps, read_requests,
+    read_results, read_summary_from, summary_text,
 };
 
 /// A `summary.csv`: what is read can be written, and read again as the same.

@@ -1,8 +1,6 @@
 //! What servers send. The parsers are compiled from the client's own files, so that neither a
 //! network nor TLS is built for them.
 
-#![expect(dead_code, reason = "the files have more than the parsers")]
-
 use crate::{bounded, text};
 
 #[path = "../../client/src/wire/chunk.rs"]
