@@ -48,19 +48,25 @@ fn a_text_without_end_is_not_read() {
     endless("big", 64);
     endless("big.toml", 64);
     endless("trace", 4 << 10);
-    let refused: [&[&str]; 6] = [
+    endless("certificates", 16);
+    let url = "http://127.0.0.1:9/v1";
+    let refused: [&[&str]; 9] = [
         &["cost", "run", "--scenario", "big.toml"],
         &["cost", "run", "--prices", "big", "--prices-date", "2026-01-01"],
         &["cost", "run", "--set", "demand.trace=\"trace\""],
         &["fleet", "run", "--trace", "trace"],
         &["ledger", "big"],
         &["bench", "--plan", "big.toml", "--out", "new"],
+        &["verify", "dummy:smollm2-135m", "--text", "big"],
+        &["bench", "--url", url, "--trace", "trace", "--out", "new"],
+        &["bench", "--url", url, "--ca", "certificates", "--out", "new"],
     ];
     for arguments in refused {
         let output = run(home.path(), arguments);
         let text = told(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
-        let most = if text.contains("trace") { "4096" } else { "64" };
+        let of = [("trace", "4096"), ("certificates", "16"), ("", "64")];
+        let (_, most) = of.into_iter().find(|(name, _)| text.contains(name)).unwrap();
         assert!(text.contains(&format!("it is longer than {most} MiB")), "{arguments:?}: {text}");
     }
     assert!(!home.path().join("new").exists());

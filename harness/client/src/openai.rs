@@ -9,11 +9,15 @@ use crate::wire::{Event, Lines, MOST_OF_A_LINE, Usage, body, read_event};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
+use std::io::Read;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Time to make a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// Most bytes of root certificates; those of a system are some 200 kB.
+const CERTIFICATES: u64 = 16 << 20;
 
 /// How long the end of a body is waited for behind its end mark.
 const END_OF_BODY: Duration = Duration::from_millis(100);
@@ -58,7 +62,13 @@ impl OpenAi {
         }
         if let Some(path) = &target.certificate {
             let refuse = |reason: String| TargetError::Certificate { path: path.clone(), reason };
-            let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+            let mut pem = Vec::new();
+            std::fs::File::open(path)
+                .and_then(|file| file.take(CERTIFICATES + 1).read_to_end(&mut pem))
+                .map_err(|error| refuse(error.to_string()))?;
+            if pem.len() as u64 > CERTIFICATES {
+                return Err(refuse(format!("it is longer than {} MiB", CERTIFICATES >> 20)));
+            }
             let roots = reqwest::Certificate::from_pem_bundle(&pem)
                 .map_err(|error| refuse(error.to_string()))?;
             if roots.is_empty() {

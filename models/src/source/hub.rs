@@ -6,11 +6,15 @@ mod transfer;
 
 pub use progress::{Download, Progress, Quiet};
 
+use super::regular;
 use crate::error::ModelError;
 use choice::{as_model, choose};
 use hf_hub::{Cache, Repo, RepoType};
 use std::path::{Path, PathBuf};
-use transfer::{Fault, Hub, Turn};
+use transfer::{Fault, Hub, Turn, is_hash};
+
+/// Longest name of a commit in the cache that is believed.
+const COMMIT_BYTES: u64 = 4096;
 
 /// A model in the local cache.
 #[derive(Debug)]
@@ -109,8 +113,10 @@ fn from_cache(
     options: &HubOptions,
 ) -> Result<Fetched, ModelError> {
     let folder = options.cache().path().join(handle.folder_name());
-    let commit = std::fs::read_to_string(folder.join("refs").join(handle.revision()))
-        .map_or_else(|_| handle.revision().to_owned(), |commit| commit.trim().to_owned());
+    let branch = folder.join("refs").join(handle.revision());
+    let commit = regular::text(&branch, COMMIT_BYTES).ok();
+    let commit = commit.as_deref().map(str::trim).filter(|commit| is_hash(commit));
+    let commit = commit.unwrap_or_else(|| handle.revision()).to_owned();
     let snapshot = folder.join("snapshots").join(&commit);
     let mut names = Vec::new();
     list(&snapshot, "", &mut names);
@@ -132,11 +138,12 @@ fn from_cache(
 fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        // Files are links into the store of blobs; one that leads nowhere does not count.
-        match std::fs::metadata(entry.path()) {
-            Ok(at) if at.is_dir() => list(&entry.path(), &format!("{name}/"), names),
-            Ok(_) => names.push(name),
-            Err(_) => {}
+        // Files are links into the store of blobs; one that leads nowhere does not count, nor does
+        // one to a folder, which may be the one it lies in.
+        if entry.file_type().is_ok_and(|at| at.is_dir()) {
+            list(&entry.path(), &format!("{name}/"), names);
+        } else if entry.path().is_file() {
+            names.push(name);
         }
     }
     names.sort();

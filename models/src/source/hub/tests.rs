@@ -454,6 +454,30 @@ fn an_answer_that_is_no_list_is_one_sentence() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_cache_leads_to_no_other_folder_and_to_none_twice() {
+    use std::os::unix::fs::symlink;
+
+    let place = place(files(&["tiny.gguf"]));
+    let fetched = place.get().unwrap();
+    let snapshot = fetched.path.parent().unwrap();
+    // Followed, these would be as many folders as two to the power of links that a path may have.
+    symlink(".", snapshot.join("a")).unwrap();
+    symlink(".", snapshot.join("b")).unwrap();
+    assert_eq!(fetch("org/tiny", None, None, &place.offline(), &Quiet).unwrap().path, fetched.path);
+
+    // A model that is there, and not below the repository's snapshots.
+    let repository = snapshot.parent().unwrap().parent().unwrap();
+    std::fs::rename(repository.join("snapshots"), repository.join("elsewhere")).unwrap();
+    std::fs::create_dir(repository.join("snapshots")).unwrap();
+    let other = format!("../elsewhere/{SHA}");
+    assert!(repository.join("snapshots").join(&other).join("tiny.gguf").exists());
+    std::fs::write(repository.join("refs/main"), other).unwrap();
+    let error = one_sentence(&fetch("org/tiny", None, None, &place.offline(), &Quiet).unwrap_err());
+    assert!(error.contains("not in the cache"), "{error}");
+}
+
+#[test]
 fn offline_with_an_empty_cache_says_what_to_do() {
     let place = place(files(&["tiny.gguf"]));
     assert_eq!(
