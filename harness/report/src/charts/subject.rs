@@ -3,6 +3,7 @@
 use crate::svg::{SERIES, brief};
 use freeweights_cost::Assessment;
 use freeweights_record::{Record, Status};
+use std::collections::BTreeMap;
 
 /// Whether a record has figures to show.
 pub(crate) fn is_good(record: &Record) -> bool {
@@ -25,6 +26,8 @@ pub(crate) fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     differ: [bool; 6],
+    /// Whether a case was measured in several runs, which are no one line.
+    runs: bool,
 }
 
 type Parts = [Option<String>; 6];
@@ -34,11 +37,15 @@ impl Names {
         let all: Vec<Parts> = records.iter().map(parts).collect();
         let differ =
             std::array::from_fn(|at| all.windows(2).any(|pair| pair[0][at] != pair[1][at]));
-        Self { differ }
+        let mut run_of = BTreeMap::new();
+        let runs = all.iter().zip(records).any(|(parts, record)| {
+            *run_of.entry((parts, &*record.case_id)).or_insert(&*record.run_id) != &*record.run_id
+        });
+        Self { differ, runs }
     }
 
-    /// Model, quantisation, engine, threads, device and machine, as far as they differ; the model
-    /// where nothing does.
+    /// Model, quantisation, engine, threads, device and machine, as far as they differ, and the run
+    /// where several hold the same case; the model where nothing differs.
     pub(crate) fn subject(&self, record: &Record) -> String {
         let parts = parts(record);
         let told: Vec<String> = parts
@@ -46,6 +53,7 @@ impl Names {
             .zip(self.differ)
             .filter(|(_, differs)| *differs)
             .filter_map(|(part, _)| part.clone())
+            .chain(self.runs.then(|| format!("run {}", record.run_id)))
             .collect();
         if told.is_empty() { parts[0].clone().unwrap_or_default() } else { told.join(", ") }
     }
@@ -137,5 +145,21 @@ mod tests {
         let records = [record("fused", 1), record("fused", 2)];
         assert_eq!(Names::of(&records).subject(&records[0]), "1 thread");
         assert_eq!(Names::of(&records[..1]).subject(&records[0]), "smollm2-135m");
+    }
+
+    #[test]
+    fn runs_of_the_same_case_have_names_of_their_own() {
+        let record = |run: &str, case: &str| Record {
+            run_id: run.into(),
+            case_id: case.into(),
+            model: "dummy:smollm2-135m".into(),
+            ..Record::default()
+        };
+        let records = [record("1", "b1"), record("1", "b2"), record("2", "b1")];
+        let names = Names::of(&records);
+        assert_eq!(records.each_ref().map(|r| names.subject(r)), ["run 1", "run 1", "run 2"]);
+        // A ladder in two parts is one line.
+        let records = [record("1", "b1"), record("2", "b2")];
+        assert_eq!(Names::of(&records).subject(&records[1]), "smollm2-135m");
     }
 }
