@@ -8,7 +8,7 @@ use crate::svg::{
     Anchor, Axis, Canvas, Drawing, Frame, Ink, Plot, Size, Text, brief, end_labels, fitted,
     text_width,
 };
-use freeweights_cost::break_even::SelfHosted;
+use freeweights_cost::break_even::{BreakEven, Crossing, SelfHosted};
 use freeweights_cost::people::{number, volume};
 use freeweights_cost::{ApiComparison, Assessment, Class};
 use freeweights_record::units::RequestsPerYear;
@@ -68,8 +68,8 @@ impl<'a> View<'a> {
         let own = &assessment.staircase;
         let capacity = own.capacity.get() * own.machines_max.as_f64();
         let demand = assessment.requests_per_year().get();
-        let meets = assessment.apis.iter().filter_map(first_crossing);
-        let lowest = meets.filter(|at| *at > 0.0).fold(demand.min(capacity), f64::min);
+        let meets = assessment.apis.iter().flat_map(crossings);
+        let lowest = meets.map(|met| met.0).fold(demand.min(capacity), f64::min);
         let summary = &assessment.demand;
         Self {
             assessment,
@@ -155,6 +155,12 @@ impl<'a> View<'a> {
             };
             text.push_str(&met);
         }
+        let own = &self.assessment.staircase;
+        if self.volumes(PLACES).filter_map(|at| self.own(own, at)).any(|usd| usd <= 0.0) {
+            text.push_str(
+                " Where self-hosting earns what it costs, or more, a logarithmic axis has no place for its line; the table has the figures.",
+            );
+        }
         if self.assessment.staircase_slow.is_some() {
             text.push_str(" The band is the 95% interval of the measured throughput.");
         }
@@ -179,9 +185,10 @@ impl<'a> View<'a> {
         places.push((self.demand, "this demand".to_owned()));
         places.push((self.capacity, "measured capacity".to_owned()));
         for api in &self.assessment.apis {
-            if let Some(at) = first_crossing(api).filter(|at| *at > 0.0) {
-                places.push((at, format!("break-even with {}", api.price.id())));
-            }
+            places.extend(
+                crossings(api)
+                    .map(|(at, again)| (at, format!("break-even with {}{again}", api.price.id()))),
+            );
         }
         places.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Assessment { staircase, staircase_slow, staircase_fast, .. } = self.assessment;
@@ -323,7 +330,8 @@ impl<'a> View<'a> {
             let look = if *ink == Ink::OWN { look.bold() } else { look };
             canvas.text(&fitted(name, room), (right + 8, y), look)?;
         }
-        if let Some(usd) = self.own(&self.assessment.staircase, self.demand) {
+        let at_demand = self.own(&self.assessment.staircase, self.demand);
+        if let Some(usd) = at_demand.filter(|usd| *usd > 0.0) {
             let at = plot.at(self.tokens(self.demand), usd);
             canvas.dot(at, 5, Ink::OWN)?;
             canvas.mark(
@@ -341,21 +349,22 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A ring where the staircase first meets each API.
+    /// A ring wherever the staircase gets below an API.
     fn crossings(&self, canvas: &mut Canvas<'_>, plot: &Plot) -> Result<(), ReportError> {
         for api in &self.assessment.apis {
-            let Some(requests) = first_crossing(api).filter(|at| *at > 0.0) else { continue };
-            let at = plot.at(self.tokens(requests), self.api(api, requests));
-            canvas.dot(at, 6, Ink::TEXT)?;
-            canvas.dot(at, 4, ink(api.class))?;
-            canvas.mark(
-                at,
-                format!(
-                    "break-even with {}: {} tokens a month",
-                    api.price.id(),
-                    volume(self.tokens(requests))
-                ),
-            );
+            for (requests, again) in crossings(api) {
+                let at = plot.at(self.tokens(requests), self.api(api, requests));
+                canvas.dot(at, 6, Ink::TEXT)?;
+                canvas.dot(at, 4, ink(api.class))?;
+                canvas.mark(
+                    at,
+                    format!(
+                        "break-even with {}{again}: {} tokens a month",
+                        api.price.id(),
+                        volume(self.tokens(requests))
+                    ),
+                );
+            }
         }
         Ok(())
     }
@@ -367,14 +376,17 @@ fn short_name(api: &ApiComparison, size: Size) -> String {
     size.pick(format!("{model} ({})", api.price.provider), model.to_owned())
 }
 
-/// The volume from which self-hosting is cheaper than an API, in requests of a year.
-fn first_crossing(api: &ApiComparison) -> Option<f64> {
-    match &api.break_even {
-        freeweights_cost::break_even::BreakEven::At(list) => {
-            list.first().map(|first| first.requests_per_year.get())
-        }
-        freeweights_cost::break_even::BreakEven::Never(_) => None,
-    }
+/// The volumes from which self-hosting is cheaper than an API, in requests of a year, and what tells
+/// the later ones from the first: every machine that is added may make it the dearer one for a while.
+fn crossings(api: &ApiComparison) -> impl Iterator<Item = (f64, &'static str)> {
+    let met: &[Crossing] = match &api.break_even {
+        BreakEven::At(met) => met,
+        BreakEven::Never(_) => &[],
+    };
+    let words = std::iter::once("").chain(std::iter::repeat(" again"));
+    let met = met.iter().map(|met| met.requests_per_year.get()).zip(words);
+    // From the first token on: there is no such place on a logarithmic axis.
+    met.filter(|(at, _)| *at > 0.0)
 }
 
 const fn ink(class: Class) -> Ink {

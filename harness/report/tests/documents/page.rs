@@ -1,8 +1,9 @@
 //! The page and its charts: text, geometry, and names that would be code.
 
 use crate::fixture::{drawn, host, record, records};
+use freeweights_cost::break_even::{BreakEven, Crossing};
 use freeweights_cost::{Assessment, Catalogue, PricedCase, Scenario, priced_cases};
-use freeweights_record::units::Seconds;
+use freeweights_record::units::{RequestsPerYear, Seconds, UsdPerYear};
 use freeweights_record::{Gaps, Host, Record};
 use freeweights_report::{Chart, Format, Page, charts, html_report, tables};
 
@@ -127,6 +128,35 @@ fn the_demand_and_the_capacity_lie_where_the_axes_say() {
         let tokens = api.break_even_tokens_per_month.unwrap().get();
         assert!((met.0 - across(tokens)).abs() < 1.5, "{met:?}");
     }
+}
+
+#[test]
+fn every_break_even_has_a_ring_and_a_bill_below_zero_is_told() {
+    let mut given = given();
+    let api = given.assessments[0].apis.iter_mut().find_map(|api| match &mut api.break_even {
+        BreakEven::At(met) => Some((api.price.id().replace('/', "&#x2f;"), met)),
+        BreakEven::Never(_) => None,
+    });
+    let (id, met) = api.unwrap();
+    // As where the second machine makes it the dearer one for a while.
+    let again = Crossing {
+        requests_per_year: RequestsPerYear::new(met[0].requests_per_year.get() * 2.0),
+        ..met[0]
+    };
+    met.push(again);
+    let chart = given.chart("cost-by-volume-0");
+    assert!(!chart.about.contains("earns"));
+    let svg = chart.wide.inline("", "");
+    let [first, second] =
+        ["", " again"].map(|word| mark(&svg, &format!("break-even with {id}{word}:")));
+    let (one, hundred) = (texts(&svg, "1 M")[0].0, texts(&svg, "100 M")[0].0);
+    let double = (hundred - one) / 100_f64.log2();
+    assert!((second.0 - first.0 - double).abs() < 2.0, "{first:?} {second:?}");
+
+    given.assessments[0].staircase.shared = UsdPerYear::new(-1e9);
+    let chart = given.chart("cost-by-volume-0");
+    assert!(chart.about.contains("Where self-hosting earns what it costs, or more"));
+    assert!(!chart.wide.inline("", "").contains("self-hosted at this demand"));
 }
 
 #[test]
