@@ -13,7 +13,6 @@ use crate::opening::Subject;
 use crate::progress::Progress;
 use crate::suite::Suite;
 use crate::{last_words, print, watching};
-use anyhow::Context;
 use freeweights_measure::{
     Begun, Case, CaseResult, Engine, EngineError, EngineInfo, HostInstruments, InProcess,
     LoadRequest, LocalEngine, ModelFacts, Prompts, RunContext, Rung, Sampler, ScriptedEngine, Work,
@@ -22,7 +21,6 @@ use freeweights_measure::{
 use freeweights_record::units::Seconds;
 use freeweights_record::{Record, RunFolder, Sample, Status, Text, WriteError};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +31,8 @@ use watch::Watch;
 pub struct Keeper<'a> {
     pub args: &'a BenchArgs,
     pub suite: &'a Suite,
+    /// The text that is the prompt, where one is.
+    pub prompt: Option<String>,
     pub folder: RunFolder,
     pub context: RunContext,
     /// One record per case that ended, those of earlier processes first.
@@ -80,7 +80,7 @@ impl Keeper<'_> {
             threads: self.suite.threads,
             quant: self.suite.quant,
             prompt: self.suite.prompt.clone(),
-            text: self.suite.text.as_deref().map(read_text).transpose()?,
+            text: self.prompt.clone(),
             seed: self.suite.seed,
             sha256: subject.sha256.clone(),
         };
@@ -276,12 +276,6 @@ fn unloaded(subject: &Subject, engine: InProcess) -> EngineInfo {
         threads: None,
         model: ModelFacts { name: subject.model.to_string(), ..ModelFacts::default() },
     }
-}
-
-fn read_text(path: &Path) -> anyhow::Result<String> {
-    crate::texts::written(path).with_context(|| {
-        format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
-    })
 }
 
 /// What reading memory and energy took since it had `cost`, at `began`.

@@ -43,13 +43,15 @@ impl Measured {
 ///
 /// Bad input is refused before anything is measured; what fails later becomes a row.
 pub fn measure(args: &BenchArgs) -> anyhow::Result<Measured> {
-    let Opened { suite, subjects, folder, mut context, started_at, kept } = opening::open(args)?;
+    let Opened { suite, prompt, subjects, folder, mut context, started_at, kept } =
+        opening::open(args)?;
     let clock = end_of(kept.samples.values().flatten());
     let sampler = watching::start(args, &suite.device, &mut context.host);
     let beside = Beside::of(folder.path());
     let mut keeper = Keeper {
         args,
         suite: &suite,
+        prompt,
         folder,
         context,
         records: kept.records,

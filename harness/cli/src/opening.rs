@@ -42,6 +42,8 @@ pub struct Subject {
 pub struct Opened {
     /// What is measured.
     pub suite: Suite,
+    /// The text that is the prompt, where one is. It is read once: it may be a pipe.
+    pub prompt: Option<String>,
     /// By what.
     pub subjects: Vec<Subject>,
     /// Where it goes.
@@ -90,7 +92,8 @@ pub fn open(args: &BenchArgs) -> anyhow::Result<Opened> {
     use_threads(suite.threads.get());
     let subjects = subjects(&suite)?;
     let found = models_of(&subjects);
-    let text = suite.text.as_deref().map(sha256_of_text).transpose()?;
+    let prompt = suite.text.as_deref().map(read_text).transpose()?;
+    let text = prompt.as_deref().map(sha256_of_text);
 
     let mut host = capture_host();
     for warning in warnings(&host) {
@@ -117,7 +120,7 @@ pub fn open(args: &BenchArgs) -> anyhow::Result<Opened> {
         None => measure_what_it_can(&mut host, &suite, &folder)?,
     }
     let context = RunContext { run_id, build, host, seed: suite.seed };
-    Ok(Opened { suite, subjects, folder, context, started_at, kept })
+    Ok(Opened { suite, prompt, subjects, folder, context, started_at, kept })
 }
 
 fn begin(path: &Path, resume: bool, manifest: &Manifest) -> anyhow::Result<RunFolder> {
@@ -196,16 +199,18 @@ fn measure_what_it_can(host: &mut Host, suite: &Suite, folder: &RunFolder) -> an
     Ok(())
 }
 
-fn sha256_of_text(path: &Path) -> anyhow::Result<String> {
-    let text = texts::written(path).with_context(|| {
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    texts::written(path).with_context(|| {
         format!("cannot read {}; give a text file in UTF-8 with --text", path.display())
-    })?;
-    let hex = Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+    })
+}
+
+fn sha256_of_text(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
-    });
-    Ok(hex)
+    })
 }
 
 /// Each engine with each model, those refused that are certain to fail.

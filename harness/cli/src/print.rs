@@ -1,7 +1,5 @@
 //! The only place that writes to standard output and standard error.
 
-#![expect(clippy::print_stderr, reason = "the command line speaks to people here")]
-
 use freeweights_report::visible;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -24,14 +22,15 @@ pub fn data(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A line of progress or advice to standard error.
+/// A line of progress or advice to standard error. Where it cannot be written, what is measured is
+/// worth more.
 pub fn note(line: &str) {
-    eprintln!("{}", visible(line));
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(line));
 }
 
-/// A complaint to standard error.
+/// A complaint to standard error, likewise.
 pub fn complain(line: &str) {
-    eprintln!("{}", visible(line));
+    note(line);
 }
 
 /// Columns of the terminal, or of a page where there is none.

@@ -43,15 +43,17 @@ pub fn inside(path: &Path) -> io::Result<String> {
 fn up_to(most: u64, path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
     let too_long = |length: u64| length > most;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let told = file.metadata()?.len();
     if !too_long(told) {
         // A pipe does not tell, and a file may grow.
-        file.take(most + 1).read_to_string(&mut text)?;
+        file.take(most + 1).read_to_end(&mut bytes)?;
     }
-    if too_long(told.max(text.len() as u64)) {
+    if too_long(told.max(bytes.len() as u64)) {
         let reason = format!("it is longer than {} MiB", most >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8")
+    })
 }

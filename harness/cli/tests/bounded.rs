@@ -75,6 +75,30 @@ fn a_text_without_end_is_not_read() {
     assert_eq!(run(home.path(), &["report", "run", "--out", "page.html"]).status.code(), Some(0));
 }
 
+/// A text that is fed into a pipe, which tells no length.
+fn feed(path: &Path, text: Vec<u8>) {
+    let path = path.to_path_buf();
+    std::thread::spawn(move || {
+        let mut end = fs::OpenOptions::new().write(true).open(path).unwrap();
+        // Whoever has read enough goes away.
+        let _ = std::io::Write::write_all(&mut end, &text);
+    });
+}
+
+#[test]
+fn a_pipe_is_a_text_and_not_read_without_end() {
+    let home = tempfile::tempdir().unwrap();
+    published(home.path());
+    let path = home.path().join("pipe");
+    if !pipe(&path) {
+        return;
+    }
+    // Of two bytes each: the last one that is read is half of one.
+    feed(&path, "é".repeat((64 << 19) + 4096).into_bytes());
+    let output = run(home.path(), &["cost", "run", "--scenario", "pipe"]);
+    assert!(told(&output).contains("it is longer than 64 MiB"), "{}", told(&output));
+}
+
 #[test]
 fn a_pipe_in_a_folder_of_results_is_not_waited_for() {
     let home = tempfile::tempdir().unwrap();

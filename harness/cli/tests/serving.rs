@@ -264,6 +264,17 @@ fn shards_are_merged_into_what_they_saw_together() {
     let twice = merge(&[&paths[0], &paths[0]]);
     assert_eq!(twice.status.code(), Some(2));
     assert!(stderr(&twice).contains("are both shard 1/2; leave one out"), "{}", stderr(&twice));
+    // A disk that fills up leaves nothing in the way of the next attempt.
+    #[cfg(target_os = "linux")]
+    {
+        let mut small = Command::new("sh");
+        small.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"]);
+        small.arg(env!("CARGO_BIN_EXE_freeweights")).arg("merge").args(&paths);
+        let full = small.arg("--out").arg(&whole).output().unwrap();
+        assert_eq!(full.status.code(), Some(2), "{}", stderr(&full));
+        assert!(stderr(&full).contains("make room and run it again"), "{}", stderr(&full));
+        assert!(!whole.exists());
+    }
     let output = merge(&[&paths[0], &paths[1]]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let record = &records(&whole)[0];

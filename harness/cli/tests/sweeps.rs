@@ -210,6 +210,20 @@ fn prompts_are_cut_from_a_text_and_compared_with_random_ones() {
     // One token reads what it chooses, whatever it is.
     let of_one = rows.iter().filter(|row| row["batch"] == "1").map(|row| &row["experts_read"]);
     assert_eq!(of_one.collect::<std::collections::BTreeSet<_>>().len(), 1);
+    // It may come out of another program, which writes it once.
+    #[cfg(unix)]
+    {
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        std::thread::spawn(move || std::fs::write(pipe, "one two three four five six ".repeat(9)));
+        freeweights(folder.path())
+            .args(["bench", "moe", "--no-ceilings", "--max-time", "0.01", "--osl", "4"])
+            .args(["--isl", "8", "--text", "pipe", "--out", "piped"])
+            .timeout(std::time::Duration::from_mins(5))
+            .assert()
+            .code(0);
+    }
     // A text that has changed is another run.
     std::fs::write(folder.path().join("book.txt"), "one two").unwrap();
     freeweights(folder.path())

@@ -62,6 +62,10 @@ impl OpenAi {
         }
         if let Some(path) = &target.certificate {
             let refuse = |reason: String| TargetError::Certificate { path: path.clone(), reason };
+            // It may be read more than once, which a pipe cannot be.
+            if std::fs::metadata(path).is_ok_and(|at| !at.is_file()) {
+                return Err(refuse("it is no plain file".into()));
+            }
             let mut pem = Vec::new();
             std::fs::File::open(path)
                 .and_then(|file| file.take(CERTIFICATES + 1).read_to_end(&mut pem))

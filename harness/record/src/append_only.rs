@@ -6,7 +6,7 @@ use crate::spreadsheet;
 use crate::write_error::WriteError;
 use serde::Serialize;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ impl AppendOnly {
 
     /// A file that may be there, to be written behind what it holds.
     pub(crate) fn open(path: PathBuf) -> Result<Self, WriteError> {
+        refuse_other_kinds(&path).map_err(|source| WriteError::io(&path, source))?;
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path);
         let file = file.map_err(|source| WriteError::io(&path, source))?;
         let before = file.metadata().map_err(|source| WriteError::io(&path, source))?.len();
@@ -160,13 +161,34 @@ fn place_of(_: &File, _: &Path) -> Place {
     Place::Here
 }
 
+/// A link may lead to a file of somebody who knows nothing of this run, and its end would be cut off;
+/// a pipe would be waited for.
+fn refuse_other_kinds(path: &Path) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => Err(std::io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is no plain file; take it out of the folder",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a file in place of what an earlier run may have left under its name, a link or a pipe too.
+pub(crate) fn create_afresh(path: &Path) -> std::io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().create_new(true).write(true).open(path)
+}
+
 /// Writes a file beside the one that is meant, and gives it its name when it is whole.
 pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<(), WriteError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
     let write = || {
-        let mut file = File::create(&beside)?;
+        let mut file = create_afresh(&beside)?;
         file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&beside, path)

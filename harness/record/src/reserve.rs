@@ -1,7 +1,8 @@
 //! Room on the disk for the last rows of a run that has filled it.
 
+use crate::append_only::create_afresh;
 use std::cell::Cell;
-use std::fs::{File, remove_file};
+use std::fs::remove_file;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ impl Reserve {
             state.to_le_bytes()
         };
         let bytes: Vec<u8> = (0..BYTES / 8).flat_map(|_| noise()).collect();
-        let written = File::create(&path)
+        let written = create_afresh(&path)
             .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
         let there = path.exists();
         let reserve = Self { path, there: Cell::new(there) };

@@ -26,7 +26,11 @@ pub struct KeptRun {
     pub torn: Vec<String>,
     raw_bytes: u64,
     itl_bytes: u64,
+    /// Bytes of each file, of [`FILES`], as it was read.
+    lengths: [u64; 3],
 }
+
+const FILES: [&str; 3] = ["summary.csv", "raw.csv", "itl.csv"];
 
 impl KeptRun {
     /// Reads the folder. Rows that a kill left half-written are passed over, and so is the last
@@ -36,15 +40,18 @@ impl KeptRun {
     /// [`ReadError`] where anything else is wrong: such files were changed by somebody.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let mut torn = Vec::new();
-        let mut whole = |name: &str| {
+        let mut lengths = [0; 3];
+        let mut whole = |at: usize| {
+            let name = FILES[at];
             let bytes = contents(&path.join(name))?;
+            lengths[at] = bytes.len() as u64;
             let whole = whole_rows(&bytes);
             if whole < bytes.len() {
                 torn.push(format!("{name}: its last row is half-written and left out"));
             }
             Ok(bytes[..whole].to_vec())
         };
-        let (summary, raw, itl) = (whole("summary.csv")?, whole("raw.csv")?, whole("itl.csv")?);
+        let (summary, raw, itl) = (whole(0)?, whole(1)?, whole(2)?);
         let beside = |name: &str, source| ReadError::Beside {
             path: path.join(name),
             source: Box::new(source),
@@ -66,6 +73,7 @@ impl KeptRun {
             torn,
             raw_bytes: kept.raw_bytes.unwrap_or(raw.len()) as u64,
             itl_bytes: kept.itl_bytes.unwrap_or(itl.len()) as u64,
+            lengths,
         })
     }
 
@@ -84,10 +92,17 @@ impl KeptRun {
     /// are measured again out of `summary.csv`. Nothing else changes.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] where another process writes to it, [`WriteError::Io`].
+    /// [`WriteError::Busy`] where another process writes to it, or has since it was read,
+    /// [`WriteError::Io`].
     pub fn reopen(&mut self, failed_again: bool) -> Result<RunFolder, WriteError> {
+        let locked = RunFolder::lock(&self.path)?;
+        // Whoever had the lock may have written to its end: none of that is to be cut off.
+        let length = |name| std::fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
+        if FILES.map(length) != self.lengths {
+            return Err(WriteError::Busy { path: self.path.clone() });
+        }
         self.records.retain(|record| !Self::is_open(record, failed_again));
-        RunFolder::reopen(&self.path, self.raw_bytes, self.itl_bytes, &self.records)
+        RunFolder::reopen(&self.path, locked, self.raw_bytes, self.itl_bytes, &self.records)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sample::{ItlRow, RawRow, Sample};
 use crate::summarise::Shape;
 use crate::write_error::WriteError;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -67,29 +67,42 @@ impl RunFolder {
     /// [`WriteError::Taken`] where the folder holds a run, [`WriteError::Io`] where it cannot be written.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
         make_folder(path)?;
-        let run = Self {
-            path: path.to_path_buf(),
-            raw: AppendOnly::create(path.join("raw.csv"))?,
-            itl: AppendOnly::create(path.join("itl.csv"))?,
-            summary: AppendOnly::create(path.join("summary.csv"))?,
-            whole: RefCell::default(),
-            reserve: Reserve::in_folder(path),
+        // The summary comes first: with it alone, as a kill may leave it, the run can go on.
+        let mut made = Vec::new();
+        let mut create = |name: &str| {
+            let file = AppendOnly::create(path.join(name))?;
+            made.push(path.join(name));
+            Ok(file)
         };
-        run.itl.lock()?;
-        Ok(run)
+        let files = create("summary.csv")
+            .and_then(|summary| Ok((summary, create("raw.csv")?, create("itl.csv")?)));
+        let (summary, raw, itl) = files.inspect_err(|_: &WriteError| {
+            // Empty files would be in the way of the next attempt.
+            for path in &made {
+                let _ = std::fs::remove_file(path);
+            }
+        })?;
+        itl.lock()?;
+        let reserve = Reserve::in_folder(path);
+        Ok(Self { path: path.to_path_buf(), raw, itl, summary, whole: RefCell::default(), reserve })
     }
 
-    /// Opens a folder of a run to go on, each file behind its bytes that are to stay, the summary
+    /// The file that is locked while somebody writes to the folder, locked.
+    pub(crate) fn lock(path: &Path) -> Result<AppendOnly, WriteError> {
+        let itl = AppendOnly::open(path.join("itl.csv"))?;
+        itl.lock()?;
+        Ok(itl)
+    }
+
+    /// Opens a folder of a run to go on, behind [`Self::lock`], each file behind its bytes that are to stay, the summary
     /// with these rows alone.
     pub(crate) fn reopen(
         path: &Path,
+        itl: AppendOnly,
         raw_bytes: u64,
         itl_bytes: u64,
         records: &[Record],
     ) -> Result<Self, WriteError> {
-        // The lock comes first: whoever has it may be in the middle of a row.
-        let itl = AppendOnly::open(path.join("itl.csv"))?;
-        itl.lock()?;
         let mut run = Self {
             path: path.to_path_buf(),
             raw: AppendOnly::open(path.join("raw.csv"))?,
@@ -234,8 +247,7 @@ impl RunFolder {
         for (name, text) in self.whole.borrow().iter() {
             write_whole(&home.join(name), text.as_bytes())?;
         }
-        let itl = AppendOnly::open(home.join("itl.csv"))?;
-        itl.lock()?;
+        let itl = Self::lock(home)?;
         self.raw = AppendOnly::open(home.join("raw.csv"))?;
         self.summary = AppendOnly::open(home.join("summary.csv"))?;
         self.itl = itl;
@@ -252,8 +264,20 @@ impl RunFolder {
         if !(self.summary.is_empty() && self.raw.is_empty()) {
             return Ok(());
         }
-        let files = ["summary.csv", "raw.csv", "itl.csv", "host.json", "run.json", reserve::FILE]
-            .map(|name| self.path.join(name));
+        self.discard()
+    }
+
+    /// Takes the folder away again with what was written to it: of files that were derived from
+    /// others, and are not whole.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`].
+    pub fn discard(&self) -> Result<(), WriteError> {
+        let ours = ["summary.csv", "raw.csv", "itl.csv", "host.json", "run.json", reserve::FILE];
+        let further = self.whole.borrow();
+        let further = further.keys().map(String::as_str);
+        let files: BTreeSet<PathBuf> =
+            ours.into_iter().chain(further).map(|name| self.path.join(name)).collect();
         for path in files.into_iter().filter(|path| path.exists()) {
             std::fs::remove_file(&path).map_err(|source| WriteError::Io { path, source })?;
         }

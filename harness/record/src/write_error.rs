@@ -86,7 +86,7 @@ fn no_room(error: &io::Error) -> bool {
 
 fn advice(error: &io::Error) -> &'static str {
     if no_room(error) {
-        "make room, then go on with --resume and the same --out"
+        "make room and run it again; bench and run go on with --resume and the same --out"
     } else {
         "name another folder with --out"
     }

@@ -422,6 +422,20 @@ fn a_plain_csv_is_read_by_a_mapping() {
 }
 
 #[test]
+fn as_many_rows_of_one_name_as_a_log_of_requests_has_are_told_apart() {
+    // With a look at the whole file, or at every earlier name, for each row this takes hours.
+    let rows = 200_000;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("requests.csv");
+    std::fs::write(&path, format!("ttft_ms\n{}", "12.5\n".repeat(rows))).unwrap();
+    let mapping = mapped("ttft_mean_s=ttft_ms*0.001,model='x'", false);
+    let found = read_results(&path, &mapping).unwrap();
+    assert_eq!(found.records.len(), rows);
+    let names = [0, 1, rows - 1].map(|at| found.records[at].case_id.as_str());
+    assert_eq!(names, ["x", "x-2", "x-200000"]);
+}
+
+#[test]
 fn a_mapping_that_makes_no_sense_is_answered() {
     let wrong = |text: &str| text.parse::<Mapping>().unwrap_err().to_string();
     insta::assert_snapshot!(wrong("decode"), @r#""decode" maps nothing; write our_column=their_column, our_column=their_column*factor, our_column=3 or our_column='text'"#);

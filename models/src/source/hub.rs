@@ -119,7 +119,9 @@ fn from_cache(
     let commit = commit.unwrap_or_else(|| handle.revision()).to_owned();
     let snapshot = folder.join("snapshots").join(&commit);
     let mut names = Vec::new();
-    list(&snapshot, "", &mut names);
+    if std::fs::symlink_metadata(&snapshot).is_ok_and(|at| at.is_dir()) {
+        list(&snapshot, "", &mut names);
+    }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let has_weights = |name: &&str| [".gguf", ".safetensors"].iter().any(|end| name.ends_with(end));
     // What was named is there or not; without a name there may be several to choose from.

@@ -272,15 +272,23 @@ impl BenchArgs {
 pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     if args.server.url.is_some() {
         let served = serving::measure(args)?;
-        print::data(&served_text(&served, args.format)?)?;
-        return Ok(kept_in(&served.folder, served.broken.as_ref(), served.exit));
+        let shown = print::data(&served_text(&served, args.format)?);
+        return Ok(shown_or(shown, kept_in(&served.folder, served.broken.as_ref(), served.exit)));
     }
     if args.dry_run {
         return dry_run::run(args);
     }
     let measured = measuring::measure(args)?;
-    print::data(&report(&measured, args.format)?)?;
-    Ok(kept_in(&measured.folder, measured.broken.as_ref(), measured.exit()))
+    let shown = print::data(&report(&measured, args.format)?);
+    Ok(shown_or(shown, kept_in(&measured.folder, measured.broken.as_ref(), measured.exit())))
+}
+
+/// The exit of a run whose figures may not have been shown: they are kept all the same, and nothing
+/// was wrong with what was asked for.
+pub fn shown_or(shown: anyhow::Result<()>, exit: Exit) -> Exit {
+    let Err(error) = shown else { return exit };
+    print::complain(&format!("error: {error:#}"));
+    Exit::SomeFailed
 }
 
 /// Tells where the results are, and what kept the rest from being there.

@@ -79,16 +79,13 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
     }
     let mut folder = RunFolder::create(&path)?;
     let of = RequestOf { run_id: record.run_id.clone(), case_id: record.case_id.clone() };
-    for part in &parts {
-        copy(part, &of, &mut folder)?;
-    }
     summarise(&mut record, &parts, &totals);
-    folder.write_record(&record)?;
-    folder.write_file("merged.json", &merged(&parts)?)?;
-    let host = crate::texts::inside(&parts[0].path.join("host.json"));
-    if let Ok(host) = host {
-        folder.write_file("host.json", &host)?;
+    let written = write(&parts, &of, &record, &mut folder);
+    if written.is_err() {
+        // Half of it is of no use, and in the way of the next attempt; the shards have everything.
+        let _ = folder.discard();
     }
+    written?;
     let records = [record];
     print::data(&match args.format {
         OutputFormat::Csv => summary_text(&records)?,
@@ -199,12 +196,30 @@ fn common_window(windows: &[Option<Window>]) -> anyhow::Result<Option<Window>> {
     Ok(Some((Seconds::new(begin), Seconds::new(end))))
 }
 
+fn write(
+    parts: &[Part],
+    of: &RequestOf,
+    record: &Record,
+    folder: &mut RunFolder,
+) -> anyhow::Result<()> {
+    parts.iter().try_for_each(|part| copy(part, of, folder))?;
+    folder.write_record(record)?;
+    folder.write_file("merged.json", &merged(parts)?)?;
+    if let Ok(host) = crate::texts::inside(&parts[0].path.join("host.json")) {
+        folder.write_file("host.json", &host)?;
+    }
+    Ok(())
+}
+
 fn copy(part: &Part, of: &RequestOf, folder: &mut RunFolder) -> anyhow::Result<()> {
     let mut waiting = Vec::with_capacity(AT_ONCE);
     let mut failed = None;
     read_requests(&part.path, |_, request| {
+        if failed.is_some() {
+            return;
+        }
         waiting.push(request);
-        if waiting.len() >= AT_ONCE && failed.is_none() {
+        if waiting.len() >= AT_ONCE {
             failed = folder.write_requests(of, &waiting).err();
             waiting.clear();
         }

@@ -38,8 +38,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let measured = measuring::measure(&args.bench)?;
     let format = args.bench.format;
     if measured.broken.is_some() {
-        print::data(&bench::report(&measured, format)?)?;
-        return Ok(bench::kept_in(&measured.folder, measured.broken.as_ref(), Exit::SomeFailed));
+        let shown = print::data(&bench::report(&measured, format)?);
+        let exit = bench::kept_in(&measured.folder, measured.broken.as_ref(), Exit::SomeFailed);
+        return Ok(bench::shown_or(shown, exit));
     }
     if !measured.records.iter().any(|record| record.status == Status::Ok) {
         print::data(&bench::report(&measured, format)?)?;
@@ -62,15 +63,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
             print::width(),
         )?,
     };
-    print::data(&text)?;
+    let shown = print::data(&text);
     // The figures are shown by now: a disk that is full keeps nobody from them.
     let json = serde_json::to_string_pretty(assessments)?;
     let written = measured.folder.write_file("assessment.json", &format!("{json}\n"));
     let written = written.and(measured.folder.write_file("report.html", &contents.html()?));
     if let Err(error) = written {
-        return Ok(bench::kept_in(&measured.folder, Some(&error.into()), Exit::SomeFailed));
+        let exit = bench::kept_in(&measured.folder, Some(&error.into()), Exit::SomeFailed);
+        return Ok(bench::shown_or(shown, exit));
     }
     print::note(&format!("results: {}", folder.display()));
     print::note(&format!("report: {}", folder.join("report.html").display()));
-    Ok(if costed == Exit::Good { measured.exit() } else { costed })
+    Ok(bench::shown_or(shown, if costed == Exit::Good { measured.exit() } else { costed }))
 }

@@ -58,10 +58,11 @@ impl Observer for Watch<'_, '_> {
         let of = SampleOf { run_id, case_id: &case_id, shape: case.shape() };
         self.keeper.clock = sample.started + sample.e2e();
         self.eta.sampled(case, sample);
+        let kept = self.keeper.folder.write_sample(of, sample);
         if let Some(jump) = self.wall.jump() {
             self.progress.note(&jump);
         }
-        Ok(self.keeper.folder.write_sample(of, sample)?)
+        Ok(kept?)
     }
 
     fn ended(&mut self, result: &CaseResult) -> Told {
@@ -69,14 +70,14 @@ impl Observer for Watch<'_, '_> {
         let started = self.started.remove(&result.case).unwrap_or_else(now);
         let mut record = record_of(&self.keeper.context, &self.info, result, started);
         self.keeper.beside.widen(&mut record);
-        for doubt in doubts(&record) {
-            self.progress.note(&doubt);
-        }
         // Its header may be written now, and its row must not come twice.
         last_words::forget();
         self.ready = None;
         // It is shown in the end, whether or not it can be kept.
         let kept = self.keeper.folder.write_record(&record);
+        for doubt in doubts(&record) {
+            self.progress.note(&doubt);
+        }
         self.keeper.records.push(record);
         self.eta.ended(&result.case);
         self.progress.advance();

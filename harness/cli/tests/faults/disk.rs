@@ -55,6 +55,33 @@ fn an_import_onto_a_full_disk_leaves_nothing_in_the_way_of_the_next_one() {
     assert_eq!(records(&imported).len(), 2);
 }
 
+#[test]
+fn a_run_that_nobody_can_be_told_of_is_kept_and_says_so_by_its_exit_code() {
+    let home = tempfile::tempdir().unwrap();
+    let full = || fs::File::create("/dev/full").unwrap();
+    // Neither notes nor the place of the results can be told: the figures can.
+    let silent = home.path().join("silent");
+    let output = sweep(&silent).stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("scripted-1m"));
+    assert!(records(&silent).iter().all(|record| record.status == Status::Ok));
+    // The figures cannot be told, their place can.
+    let figures = home.path().join("figures");
+    let output = sweep(&figures).stdout(full()).output().unwrap();
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("results: ") && told.contains("cannot write to standard output"));
+    assert_eq!(records(&figures).len(), 2);
+    // The main job, with its page.
+    let whole = home.path().join("whole");
+    let mut command = Command::new(PROGRAM);
+    command.arg("run").args(&SWEEP[1..]).args(["--no-ceilings", "--repetitions", "1"]);
+    command.args(["--min-time", "0", "--max-time", "0.1", "--out"]).arg(&whole);
+    let output = command.stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(whole.join("report.html").exists() && whole.join("assessment.json").exists());
+}
+
 /// A real file system without room, where this user may mount one. It goes with the process, so it
 /// is copied out behind it.
 #[test]

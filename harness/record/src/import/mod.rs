@@ -23,7 +23,7 @@ use crate::record::{Record, SCHEMA_VERSION};
 use crate::text::Text;
 use crate::units::Tokens;
 use content::Content;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// Seed of the intervals made from imported samples: the same file gives the same record.
@@ -143,20 +143,23 @@ fn unknown(content: &Content) -> ReadError {
 fn finish(gather: Gather, text: &str) -> Measurements {
     let mut found = Measurements { skipped: gather.skipped, ..Measurements::default() };
     let mut taken = HashSet::new();
+    // Of a name that came before, where the next number is looked for.
+    let mut numbers: HashMap<(Text, Text), u32> = HashMap::new();
+    let hash = std::cell::LazyCell::new(|| fnv1a(text.as_bytes()));
     for Case { mut record, samples, variant } in gather.cases {
         record.schema_version = SCHEMA_VERSION;
         record.freeweights_version = env!("CARGO_PKG_VERSION").into();
         if record.run_id.is_empty() {
             let tool = record.source_tool.as_deref().unwrap_or("import").replace(' ', "-");
-            record.run_id = format!("{tool}-{:016x}", fnv1a(text.as_bytes())).into();
+            record.run_id = format!("{tool}-{:016x}", *hash).into();
         }
         if record.case_id.is_empty() {
             record.case_id = case_id(&record, &variant).into();
         }
         let plain = record.case_id.clone();
-        let mut nth = 1;
+        let nth = numbers.entry((record.run_id.clone(), plain.clone())).or_insert(1);
         while !taken.insert((record.run_id.clone(), record.case_id.clone())) {
-            nth += 1;
+            *nth += 1;
             record.case_id = format!("{plain}-{nth}").into();
         }
         if samples != CaseSamples::default() {

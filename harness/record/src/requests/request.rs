@@ -59,7 +59,7 @@ pub struct RequestSample {
 }
 
 impl RequestSample {
-    /// Whether it counts and came to its end.
+    /// Whether it counts, whether or not it came to its end.
     #[must_use]
     pub fn is_measured(&self) -> bool {
         self.phase == Phase::Measured

@@ -176,8 +176,51 @@ fn two_processes_never_write_to_one_run() {
     let folder = killed();
     let mut first = KeptRun::read(folder.path()).unwrap();
     let mut second = first.clone();
-    let open = first.reopen(false).unwrap();
+    let mut open = first.reopen(false).unwrap();
     assert!(matches!(second.reopen(false), Err(WriteError::Busy { .. })));
+    // What was written behind its back is not cut off.
+    open.write_sample(of("b"), &sample(2)).unwrap();
     drop(open);
-    second.reopen(false).unwrap();
+    assert!(matches!(second.reopen(false), Err(WriteError::Busy { .. })));
+    let mut again = KeptRun::read(folder.path()).unwrap();
+    assert_eq!(again.samples["b"], [sample(0), sample(1), sample(2)]);
+    again.reopen(false).unwrap();
+}
+
+#[test]
+fn a_folder_that_was_begun_is_gone_on_with_or_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // As a kill between two files leaves it.
+    std::fs::write(path.join("summary.csv"), "").unwrap();
+    let mut run = KeptRun::read(path).unwrap().reopen(false).unwrap();
+    run.write_sample(of("a"), &sample(0)).unwrap();
+    drop(run);
+    assert_eq!(KeptRun::read(path).unwrap().samples["a"], [sample(0)]);
+
+    // Something that cannot be replaced is in the way of the last file.
+    let other = path.join("other");
+    std::fs::create_dir_all(other.join("itl.csv")).unwrap();
+    RunFolder::create(&other).unwrap_err();
+    assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_folder_lead_to_nothing_that_is_written_or_cut() {
+    let folder = killed();
+    let (path, outside) = (folder.path(), tempfile::tempdir().unwrap());
+    let key = outside.path().join("key");
+    std::fs::write(&key, "no line break").unwrap();
+    for name in [".reserve", "summary.csv.part", "host.json.part"] {
+        std::os::unix::fs::symlink(&key, path.join(name)).unwrap();
+    }
+    let run = KeptRun::read(path).unwrap().reopen(false).unwrap();
+    run.write_file("host.json", "{}").unwrap();
+    drop(run);
+    std::fs::remove_file(path.join("raw.csv")).unwrap();
+    std::os::unix::fs::symlink(&key, path.join("raw.csv")).unwrap();
+    let error = KeptRun::read(path).unwrap().reopen(false).unwrap_err().to_string();
+    assert!(error.contains("raw.csv: it is no plain file; take it out of the folder"), "{error}");
+    assert_eq!(bytes(outside.path(), "key"), b"no line break");
 }
